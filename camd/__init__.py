@@ -1,0 +1,23 @@
+"""camd: photos from a fleet of ESP32-CAM boards, none of them lost.
+
+The house, from the ground up; imports go downwards only:
+
+======================  =====================================================================
+photo                   the frozen nouns that every door shares
+wire                    bytes to events and back: v1, v2, the JPEG walk, the seal
+config                  one tree of settings, and where each came from
+----------------------  ---------------------------------------------------------------------
+store                   files whole or not at all, group commit, catalog, retention
+keys                    who has which key
+fleet, news, intake     which cameras there are; who wants to hear; every photo's one way in
+----------------------  ---------------------------------------------------------------------
+ingest                  the door for boards: TCP and TLS
+manhole, systemd        the doors for the operator and for the service manager
+----------------------  ---------------------------------------------------------------------
+service, tap            the roof: the one place that knows all of them, and twistd's way in
+----------------------  ---------------------------------------------------------------------
+cli, simulate, bench    programs beside the house that use it
+======================  =====================================================================
+"""
+
+__version__ = "0.1.0"
