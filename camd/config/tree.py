@@ -1,0 +1,473 @@
+"""The settings of camd: one frozen tree, a class for each section of the file.
+
+Every setting has a default that is right for one machine and a handful of boards. The types say
+what a value may be, and a rule in the type what more it must be; they hold for what is read,
+not for trees that are built in Python. Durations are seconds, sizes bytes.
+
+Knows where no value came from, and no Twisted: endpoints are text here.
+"""
+
+# Defaults are immutable here, whatever call makes them.
+# ruff: noqa: RUF009
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from attrs import Factory, field, frozen
+
+from camd.config.rules import (
+    at_least,
+    between,
+    endpoint,
+    endpoint_or_off,
+    lasting,
+    normal_address,
+    one_line,
+    time_zone,
+)
+from camd.config.shape import Where, is_section, settings
+from camd.config.units import Bytes, Seconds, Share
+from camd.photo import CameraId, parse_camera_id
+
+T = TypeVar("T")
+
+Count = Annotated[int, at_least(0)]
+Some = Annotated[int, at_least(1)]
+Span = Annotated[Seconds, lasting(Seconds(0.001))]
+SocketSpan = Annotated[Seconds, lasting(Seconds(1.0))]
+Endpoint = Annotated[str, endpoint]
+Line = Annotated[str, one_line]
+Zone = Annotated[str, time_zone]
+Address = Annotated[str, normal_address]
+Id = Annotated[CameraId, parse_camera_id]
+
+KIB = 1024
+MIB = 1024 * KIB
+MINUTE = 60.0
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+
+def _setting(default: T, *, restart: bool = False, flag: str | None = None) -> T:
+    """A setting with what is to be said of it besides its type.
+
+    :param restart: it is looked at only when camd starts.
+    :param flag: the option of the command line that sets it, where that is not its key.
+    """
+    return field(default=default, metadata={"restart": restart, "flag": flag})
+
+
+def _derived(make: Callable[["Config"], T]) -> T:
+    """What follows from the settings and is none itself."""
+    made: T = field(init=False, eq=False, repr=False, default=Factory(make, takes_self=True))
+    return made
+
+
+@frozen
+class StoreConfig:
+    """Where photos lie, and for how long.
+
+    :ivar path: the directory of the photos; relative to the working directory.
+    :ivar layout: ``days`` files by camera and day, ``flat`` numbers all photos in one directory.
+    :ivar session: when a day of photos begins; ``noon`` keeps a night's together.
+    :ivar timezone: the zone by which days are reckoned; "" is the machine's.
+    :ivar keep_free: room on the disk below which photos are refused.
+    :ivar quarantine: whether refused photos are kept aside, to be looked at.
+    :ivar quarantine_max: bytes that those may take; the oldest go first.
+    :ivar writers: threads that write photos.
+    :ivar batch: photos at most that share one trip to the disk.
+    :ivar max_age: seconds after which a photo is deleted; 0 is never.
+    :ivar max_bytes: bytes that all photos together may take; 0 is no bound.
+    :ivar thin_after: seconds after which photos are thinned out; 0 is never.
+    :ivar thin_to: seconds for which one photo is kept when they are thinned out.
+    :ivar sweep: seconds between two looks for photos to thin out or delete.
+    :ivar remember: seconds for which a deleted photo sent again is known as such.
+    """
+
+    path: Path = _setting(Path("camd-data"), restart=True, flag="--store")
+    layout: Literal["days", "flat"] = _setting("days", restart=True)
+    session: Literal["midnight", "noon"] = "midnight"
+    timezone: Zone = ""
+    keep_free: Share = Share(Bytes(256 * MIB))
+    quarantine: bool = False
+    quarantine_max: Bytes = Bytes(100 * MIB)
+    writers: Annotated[int, between(1, 64)] = _setting(4, restart=True)
+    batch: Annotated[int, between(1, 4096)] = 64
+    max_age: Seconds = Seconds(0.0)
+    max_bytes: Bytes = Bytes(0)
+    thin_after: Seconds = Seconds(0.0)
+    thin_to: Span = Seconds(HOUR)
+    sweep: SocketSpan = Seconds(10 * MINUTE)
+    remember: Annotated[Seconds, lasting(Seconds(30 * DAY))] = Seconds(30 * DAY)
+
+
+@frozen
+class CamerasConfig:
+    """What holds for every camera that does not say otherwise.
+
+    :ivar unknown: whether cameras without a key may come in.
+    :ivar pace: seconds that a v1 board waits between photos, held back by its answer; 0 is not.
+    :ivar interval: seconds expected between photos; 0 learns it from the photos that come.
+    :ivar silent_after: intervals without a photo after which a camera counts as silent.
+    :ivar silent_least: seconds below which no camera counts as silent.
+    :ivar quota_photos: photos a camera may store a day; 0 is no bound.
+    :ivar quota_bytes: bytes a camera may store a day; 0 is no bound.
+    :ivar forget: seconds after which a camera without key and photos is no longer listed.
+    """
+
+    unknown: Literal["accept", "refuse"] = "accept"
+    pace: Seconds = Seconds(0.0)
+    interval: Seconds = Seconds(0.0)
+    silent_after: Annotated[float, at_least(1.0)] = 3.0
+    silent_least: Seconds = Seconds(MINUTE)
+    quota_photos: Count = 0
+    quota_bytes: Bytes = Bytes(0)
+    forget: Seconds = Seconds(90 * DAY)
+
+
+@frozen
+class WireConfig:
+    """What boards are told they may send.
+
+    :ivar max: bytes of a photo at most.
+    :ivar window: photos a v2 board may send before the first is answered.
+    """
+
+    max: Annotated[Bytes, between(400_000, 2**30)] = Bytes(4 * MIB)
+    window: Annotated[int, between(1, 256)] = 8
+
+
+@frozen
+class LimitsConfig:
+    """What keeps many boards, or hostile ones, from taking the whole machine.
+
+    :ivar connections: connections of cameras at most, in all.
+    :ivar connections_per_address: the same from one address.
+    :ivar held: bytes of photos on their way to the disk at most, over all connections.
+    :ivar commands_in_flight: commands to one camera that wait for its answer at most.
+    :ivar wrong_keys: wrong keys after which an address is refused for a while.
+    :ivar wrong_keys_within: seconds in which those are counted, and for which it is refused.
+    :ivar log_per_second: lines of log a second at most, for each address and kind.
+    :ivar cameras: cameras without a key that may come to exist by connecting.
+    """
+
+    connections: Some = 12_000
+    connections_per_address: Some = 4096
+    held: Bytes = Bytes(128 * MIB)
+    commands_in_flight: Some = 16
+    wrong_keys: Some = 10
+    wrong_keys_within: Span = Seconds(MINUTE)
+    log_per_second: Some = 1
+    cameras: Count = 20_000
+
+
+@frozen
+class TimesConfig:
+    """How long camd waits for boards; seconds, but for *slowest*, *pings*, *keepalive_probes*.
+
+    :ivar silence_first: for the first byte of a connection.
+    :ivar line: for the rest of a line, from its first byte.
+    :ivar auth: for the answer to a challenge.
+    :ivar first_mark: for a v1 board's first frame to begin.
+    :ivar progress: for some more bytes of a photo that has begun.
+    :ivar slow_after: until a photo's average speed is looked at.
+    :ivar slowest: bytes a second that a photo must come at by then; 0 is any.
+    :ivar ping: of silence before a v2 board is asked whether it lives, and between two askings.
+    :ivar pings: unanswered ones after which a v2 board is hung up on.
+    :ivar drain: for photos that have begun when camd stops.
+    :ivar hang_up: between the end that is announced and the one that is enforced.
+    :ivar keepalive_idle: of silence before TCP asks whether the other side lives.
+    :ivar keepalive_interval: between two such askings.
+    :ivar keepalive_probes: unanswered ones after which TCP gives a connection up.
+    :ivar swallowed_mark: of silence after a mark inside a broken picture until it counts.
+    :ivar command: for a command's answer.
+    """
+
+    silence_first: Span = Seconds(30.0)
+    line: Span = Seconds(10.0)
+    auth: Span = Seconds(10.0)
+    first_mark: Span = Seconds(30.0)
+    progress: Span = Seconds(10.0)
+    slow_after: Span = Seconds(30.0)
+    slowest: Count = 500
+    ping: Span = Seconds(60.0)
+    pings: Some = 3
+    drain: Seconds = Seconds(5.0)
+    hang_up: Span = Seconds(5.0)
+    keepalive_idle: SocketSpan = Seconds(60.0)
+    keepalive_interval: SocketSpan = Seconds(20.0)
+    keepalive_probes: Annotated[int, between(1, 127)] = 3
+    swallowed_mark: Span = Seconds(1.0)
+    command: Span = Seconds(30.0)
+
+
+@frozen
+class TlsConfig:
+    """The door for cameras that speak TLS; shut until a certificate is named.
+
+    :ivar certificate: a PEM file with the certificate and what signed it.
+    :ivar key: a PEM file with its private key.
+    :ivar listen: endpoints; none are ``tcp:8941`` once a certificate is named.
+    """
+
+    certificate: Path | None = None
+    key: Path | None = None
+    listen: tuple[Endpoint, ...] = _setting((), restart=True)
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """What to listen on, none without a certificate."""
+        if self.certificate is None:
+            return ()
+        return self.listen or ("tcp:8941",)
+
+
+@frozen
+class ManholeConfig:
+    """A Python prompt over SSH; shut until keys are named.
+
+    :ivar listen: an endpoint, or ``off``.
+    :ivar authorized_keys: a file of public keys, as OpenSSH writes it.
+    :ivar host_key: the server's own key; None lies in the store.
+    """
+
+    listen: Annotated[str, endpoint_or_off] = _setting(
+        "tcp:8943:interface=127.0.0.1", restart=True, flag="--manhole"
+    )
+    authorized_keys: Path | None = None
+    host_key: Path | None = _setting(None, restart=True)
+
+    @property
+    def endpoint(self) -> str | None:
+        """What to listen on, or None where the manhole is shut."""
+        return None if self.listen == "off" or self.authorized_keys is None else self.listen
+
+
+@frozen
+class LogConfig:
+    """What is written to the log.
+
+    :ivar json: whether lines are JSON objects.
+    :ivar level: the least serious line that is written.
+    """
+
+    json: bool = _setting(False, restart=True)
+    level: Literal["debug", "info", "warn", "error", "critical"] = "info"
+
+
+@frozen
+class CameraEntry:
+    """One ``[[camera]]`` of the file: what is different about that camera. None is as for all.
+
+    :ivar id: the camera's id.
+    :ivar name: what people call it.
+    :ivar address: addresses from which v1 boards are this camera.
+    :ivar pace: as in ``[cameras]``; *interval*, *quota_photos* and *quota_bytes* likewise.
+    :ivar timezone: as in ``[store]``; *session*, *max_age*, *thin_after* and *thin_to* likewise.
+    :ivar interval: see *pace*.
+    :ivar session: see *timezone*.
+    :ivar quota_photos: see *pace*.
+    :ivar quota_bytes: see *pace*.
+    :ivar max_age: see *timezone*.
+    :ivar max_bytes: bytes that this camera's photos may take.
+    :ivar thin_after: see *timezone*.
+    :ivar thin_to: see *timezone*.
+    :ivar note: anything worth knowing about it.
+    """
+
+    id: Id
+    name: Line = ""
+    address: tuple[Address, ...] = ()
+    pace: Seconds | None = None
+    interval: Seconds | None = None
+    timezone: Zone | None = None
+    session: Literal["midnight", "noon"] | None = None
+    quota_photos: Count | None = None
+    quota_bytes: Bytes | None = None
+    max_age: Seconds | None = None
+    max_bytes: Bytes | None = None
+    thin_after: Seconds | None = None
+    thin_to: Span | None = None
+    note: str = ""
+
+
+@frozen
+class CameraConfig:
+    """What holds for one camera: its own settings over those for all.
+
+    Fields as in :class:`CameraEntry`, none of them None.
+    """
+
+    id: CameraId
+    name: str
+    address: tuple[str, ...]
+    pace: Seconds
+    interval: Seconds
+    timezone: str
+    session: Literal["midnight", "noon"]
+    quota_photos: int
+    quota_bytes: Bytes
+    max_age: Seconds
+    max_bytes: Bytes
+    thin_after: Seconds
+    thin_to: Seconds
+    note: str
+
+
+def _either(own: T | None, general: T) -> T:
+    return general if own is None else own
+
+
+@frozen
+class Config:
+    """Everything that can be set; ``Config()`` is what holds where nothing is.
+
+    :ivar listen: endpoints for cameras.
+    :ivar store: where photos lie, and for how long.
+    :ivar cameras: what holds for every camera that does not say otherwise.
+    :ivar wire: what boards are told they may send.
+    :ivar limits: what nobody gets more of.
+    :ivar times: how long camd waits for boards.
+    :ivar tls: the door for cameras that speak TLS.
+    :ivar manhole: a Python prompt over SSH.
+    :ivar log: what is written to the log.
+    :ivar camera_entries: what is different about single cameras; ``camera`` in the file and
+        in ``Config(camera=...)``. What holds for one is asked of :meth:`camera`.
+    """
+
+    listen: tuple[Endpoint, ...] = _setting(("tcp:8940",), restart=True)
+    store: StoreConfig = StoreConfig()
+    cameras: CamerasConfig = CamerasConfig()
+    wire: WireConfig = WireConfig()
+    limits: LimitsConfig = LimitsConfig()
+    times: TimesConfig = TimesConfig()
+    tls: TlsConfig = TlsConfig()
+    manhole: ManholeConfig = ManholeConfig()
+    log: LogConfig = LogConfig()
+    camera_entries: tuple[CameraEntry, ...] = field(default=(), alias="camera")
+    _entry: dict[CameraId, CameraEntry] = _derived(
+        lambda config: {entry.id: entry for entry in config.camera_entries}
+    )
+    _named: dict[str, CameraId] = _derived(
+        lambda config: {
+            address: entry.id for entry in config.camera_entries for address in entry.address
+        }
+    )
+    _effective: dict[CameraId, CameraConfig] = _derived(lambda config: {})
+
+    def camera(self, camera: CameraId) -> CameraConfig:
+        """What holds for *camera*, whether the configuration names it or not."""
+        known = self._effective.get(camera)
+        if known is None:
+            # Anybody can think up ids where unknown cameras are accepted.
+            if len(self._effective) >= _REMEMBERED:
+                self._effective.clear()
+            known = self._effective[camera] = self._settings_of(camera)
+        return known
+
+    def _settings_of(self, camera: CameraId) -> CameraConfig:
+        own = self._entry.get(camera) or CameraEntry(camera)
+        store, cameras = self.store, self.cameras
+        return CameraConfig(
+            id=camera,
+            name=own.name,
+            address=own.address,
+            pace=_either(own.pace, cameras.pace),
+            interval=_either(own.interval, cameras.interval),
+            timezone=_either(own.timezone, store.timezone),
+            session=_either(own.session, store.session),
+            quota_photos=_either(own.quota_photos, cameras.quota_photos),
+            quota_bytes=_either(own.quota_bytes, cameras.quota_bytes),
+            max_age=_either(own.max_age, store.max_age),
+            max_bytes=_either(own.max_bytes, store.max_bytes),
+            thin_after=_either(own.thin_after, store.thin_after),
+            thin_to=_either(own.thin_to, store.thin_to),
+            note=own.note,
+        )
+
+    def named_address(self, address: str) -> CameraId | None:
+        """The camera that a v1 board at *address* is, where the configuration names one."""
+        if not self._named:
+            return None
+        try:
+            return self._named.get(normal_address(address))
+        except ValueError:
+            return None
+
+
+_REMEMBERED = 25_000
+"""Cameras whose effective settings are kept at hand."""
+
+
+@frozen
+class Contradiction:
+    """Settings that are right each by itself, and wrong together.
+
+    :ivar where: the one to change.
+    :ivar beside: those it does not go with.
+    :ivar wanted: what would be right.
+    """
+
+    where: Where
+    beside: tuple[Where, ...]
+    wanted: str
+
+
+def contradictions(config: Config) -> Iterator[Contradiction]:
+    """What no setting can be blamed for alone."""
+    certificate, key, listen = ("tls", "certificate"), ("tls", "key"), ("tls", "listen")
+    if config.tls.certificate is not None and config.tls.key is None:
+        yield Contradiction(key, (certificate,), "the private key of tls.certificate")
+    if config.tls.certificate is None and config.tls.key is not None:
+        yield Contradiction(certificate, (key,), "the certificate that tls.key belongs to")
+    if config.tls.certificate is None and config.tls.listen:
+        yield Contradiction(certificate, (listen,), "a certificate, as tls.listen is set")
+    if config.limits.held < config.wire.max:
+        yield Contradiction(("limits", "held"), (("wire", "max"),), "wire.max or more")
+    yield from _twice(config)
+
+
+def _twice(config: Config) -> Iterator[Contradiction]:
+    """Ids and addresses that two cameras share."""
+    ids: dict[str, int] = {}
+    addresses: dict[str, int] = {}
+    for index, entry in enumerate(config.camera_entries):
+        first = ids.setdefault(entry.id, index)
+        if first != index:
+            yield Contradiction(
+                ("camera", index, "id"), (("camera", first, "id"),), "an id that is not taken"
+            )
+        for address in entry.address:
+            first = addresses.setdefault(address, index)
+            if first != index:
+                yield Contradiction(
+                    ("camera", index, "address"),
+                    (("camera", first, "address"),),
+                    f"addresses of its own: {address} is {config.camera_entries[first].id}'s",
+                )
+
+
+def reloadable(old: Config, new: Config) -> tuple[str, ...]:
+    """The dotted keys by which *new* differs from *old* and which wait for a restart.
+
+    Everything else can change while camd runs; none at all means that *new* holds as a whole.
+    """
+    keys = list(_waiting(old, new, ""))
+    # A door is also opened and shut by what it needs.
+    for key, before, after in (
+        ("tls.listen", old.tls.endpoints, new.tls.endpoints),
+        ("manhole.listen", old.manhole.endpoint, new.manhole.endpoint),
+    ):
+        if before != after and key not in keys:
+            keys.append(key)
+    return tuple(keys)
+
+
+def _waiting(old: Any, new: Any, prefix: str) -> Iterator[str]:
+    for attribute in settings(type(old)):
+        before, after = getattr(old, attribute.name), getattr(new, attribute.name)
+        if is_section(type(before)):
+            yield from _waiting(before, after, f"{prefix}{attribute.alias}.")
+        elif attribute.metadata.get("restart") and before != after:
+            yield f"{prefix}{attribute.alias}"
