@@ -1,0 +1,308 @@
+"""A photo in the store exists whole or not at all, and once promised it stays.
+
+The steps that make it so, in their order: written under a name that is no photo's, data synced,
+linked to its own name, the directory synced (and the parent of a new directory). Everything here
+blocks, and runs in the writers' threads. Nothing here knows a catalog or a camera's rights.
+"""
+
+import ctypes
+import errno
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+
+from attrs import define, field, frozen
+
+from camd.photo import Boot, CameraId, Reason, Refused
+from camd.store.naming import flat_name, parse_flat_name, photo_name
+
+FILE_MODE = 0o640
+DIR_MODE = 0o750
+PART_PREFIX, PART_SUFFIX = ".camd-", ".part"
+
+_NAMES_TRIED = 60
+_IOV_MAX = 512
+_RENAME_NOREPLACE = 1
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+
+
+@frozen
+class Job:
+    """A photo that is to be put on disk.
+
+    :ivar folder: below the root, ``/`` between its parts; empty for the flat layout.
+    :ivar when: unix seconds of the picture, for its name.
+    """
+
+    folder: str
+    camera: CameraId
+    when: float
+    boot: Boot
+    seq: int
+    received: float
+    chunks: tuple[bytes | bytearray, ...]
+
+
+Outcome = str | Refused
+"""The path below the root at which the photo now is for good, or why it is not."""
+
+
+def umask() -> int:
+    """The modes that this process takes away from new files."""
+    mask = os.umask(0o027)
+    os.umask(mask)
+    return mask
+
+
+def refused(error: OSError) -> Refused:
+    """What a board is told of a disk that failed."""
+    reason = Reason.FULL if error.errno in _FULL else Reason.IO
+    return Refused(reason, f"{error.strerror or error} ({error.filename or 'no file'})")
+
+
+def fsync_directory(path: Path | str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def make_directory(path: Path, *, within: Path) -> None:
+    """*path* and what is missing above it, up to *within*, are there for good, mode 0750."""
+    missing = [path, *path.parents][: len(path.relative_to(within).parts)]
+    for directory in reversed(missing):
+        try:
+            os.mkdir(directory, DIR_MODE)
+            os.chmod(directory, DIR_MODE)
+        except FileExistsError:
+            pass
+        fsync_directory(directory.parent)
+
+
+def write_all(fd: int, chunks: Sequence[bytes | bytearray]) -> None:
+    """All of *chunks*, in order, though the kernel may take them in parts."""
+    for start in range(0, len(chunks), _IOV_MAX):
+        some = list(chunks[start : start + _IOV_MAX])
+        wanted = sum(map(len, some))
+        written = os.writev(fd, some)
+        if written < wanted:
+            rest = memoryview(b"".join(some))[written:]
+            while rest:
+                rest = rest[os.write(fd, rest) :]
+
+
+def publish(part: str, name: str) -> None:
+    """Give the file *part* its *name*, which nobody has, in one step.
+
+    :raises FileExistsError: where somebody has it; a symlink counts.
+    """
+    try:
+        os.link(part, name, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        _rename_exclusively(part, name)
+    else:
+        os.unlink(part)
+
+
+def _rename_exclusively(part: str, name: str) -> None:
+    """For file systems without hard links, such as FAT."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(
+        -100, os.fsencode(part), -100, os.fsencode(name), _RENAME_NOREPLACE
+    ):  # -100: AT_FDCWD
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), name)
+
+
+@define(eq=False)
+class _Open:
+    """A job under way, and the file that it is written to."""
+
+    at: int
+    job: Job
+    part: str
+    fd: int
+    name: str = ""
+
+
+@define(eq=False)
+class Files:
+    """Puts batches of photos on disk so that a power cut cannot take them.
+
+    :ivar root: the store.
+    :ivar keep_free: given the size of the file system, how many bytes stay free.
+    :ivar intact: raises OSError where *root* is not the store that was opened.
+    :ivar announce: called before the first photo of this life goes into a folder, and returns
+        when that is known for good; raises OSError.
+    :ivar flat: for the flat layout: where the next number comes from.
+    """
+
+    root: Path
+    keep_free: Callable[[int], int]
+    intact: Callable[[], None]
+    announce: Callable[[str], None]
+    flat: "FlatNumbers | None" = None
+    _masked: bool = field(factory=lambda: bool(umask() & FILE_MODE))
+    _ready: set[str] = field(factory=set)
+    _serial: "count[int]" = field(factory=count)
+
+    def store(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """One trip to the disk for all of *jobs*; an outcome for each, in their order."""
+        outcomes: list[Outcome | None] = [None] * len(jobs)
+        try:
+            self.intact()
+            self._check_room(sum(len(c) for job in jobs for c in job.chunks))
+            under_way = [
+                opened for at, job in enumerate(jobs) if (opened := self._write(at, job, outcomes))
+            ]
+            linked: dict[str, list[_Open]] = {}
+            for opened in under_way:
+                if self._sync_and_link(opened, outcomes):
+                    linked.setdefault(opened.job.folder, []).append(opened)
+            for folder, members in linked.items():
+                self._sync_folder(folder, members, outcomes)
+        except OSError as error:
+            outcomes = [refused(error) if outcome is None else outcome for outcome in outcomes]
+        return [Refused(Reason.IO, "lost its way") if o is None else o for o in outcomes]
+
+    def _check_room(self, wanted: int) -> None:
+        room = os.statvfs(self.root)
+        free = room.f_bavail * room.f_frsize
+        least = self.keep_free(room.f_blocks * room.f_frsize)
+        if free - wanted < least:
+            raise OSError(errno.ENOSPC, f"{free} bytes free, {least} are to stay", str(self.root))
+
+    def _write(self, at: int, job: Job, outcomes: list[Outcome | None]) -> _Open | None:
+        part = (
+            f"{self._folder(job.folder)}/{PART_PREFIX}{next(self._serial)}-{job.seq}{PART_SUFFIX}"
+        )
+        fd = -1
+        try:
+            fd = self._open(part, job.folder)
+            if self._masked:
+                os.fchmod(fd, FILE_MODE)
+            write_all(fd, job.chunks)
+            _start_writing(fd)
+        except OSError as error:
+            outcomes[at] = refused(error)
+            if fd >= 0:
+                os.close(fd)
+                _unlink_quietly(part)
+            return None
+        return _Open(at, job, part, fd)
+
+    def _open(self, part: str, folder: str) -> int:
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+        if folder in self._ready:
+            try:
+                return os.open(part, flags, FILE_MODE)
+            except FileNotFoundError:
+                self._ready.discard(folder)
+        self.announce(folder)
+        if folder:
+            make_directory(self.root / folder, within=self.root)
+        fd = os.open(part, flags, FILE_MODE)
+        self._ready.add(folder)
+        return fd
+
+    def _sync_and_link(self, opened: _Open, outcomes: list[Outcome | None]) -> bool:
+        try:
+            try:
+                os.fdatasync(opened.fd)
+            finally:
+                os.close(opened.fd)
+            opened.name = self._link(opened)
+        except OSError as error:
+            outcomes[opened.at] = refused(error)
+            _unlink_quietly(opened.part)
+            return False
+        return True
+
+    def _link(self, opened: _Open) -> str:
+        """A name that nobody had. Where the right one is taken, by a file that camd does not
+        know, it is that of a second later, and so on."""
+        job = opened.job
+        for attempt in range(_NAMES_TRIED):
+            if self.flat is None:
+                name = photo_name(job.camera, job.when + attempt, job.boot, job.seq)
+            else:
+                name = flat_name(self.flat.take(job))
+            try:
+                publish(opened.part, f"{self._folder(job.folder)}/{name}")
+            except FileExistsError:
+                continue
+            return name
+        raise FileExistsError(errno.EEXIST, "every name for it is taken", job.folder)
+
+    def _sync_folder(
+        self, folder: str, members: list[_Open], outcomes: list[Outcome | None]
+    ) -> None:
+        try:
+            fsync_directory(self._folder(folder))
+        except OSError as error:
+            for opened in members:
+                outcomes[opened.at] = refused(error)
+                _unlink_quietly(f"{self._folder(folder)}/{opened.name}")
+            return
+        for opened in members:
+            outcomes[opened.at] = f"{folder}/{opened.name}" if folder else opened.name
+
+    def _folder(self, folder: str) -> str:
+        return f"{self.root}/{folder}" if folder else str(self.root)
+
+
+@define(eq=False)
+class FlatNumbers:
+    """Numbers for ``0001.jpg``; each is given once, written down for good before it is used.
+
+    :ivar note: makes a line durable in the log of numbers; raises OSError.
+    """
+
+    note: Callable[[str], None]
+    _next: "count[int]"
+
+    @classmethod
+    def after(cls, root: Path, noted: int, note: Callable[[str], None]) -> "FlatNumbers":
+        """Go on behind the highest number that is noted or lies in *root*."""
+        there = (parse_flat_name(entry.name) for entry in os.scandir(root))
+        highest = max((number for number in there if number is not None), default=0)
+        return cls(note, count(max(highest, noted) + 1))
+
+    def take(self, job: Job) -> int:
+        number = next(self._next)
+        self.note(
+            f"{number:04d} {job.camera} {job.boot} {job.seq} "
+            f"{round(job.when * 1000)} {round(job.received * 1000)}"
+        )
+        return number
+
+
+def _find_sync_file_range() -> Callable[[int, int, int, int], int] | None:
+    try:
+        function = ctypes.CDLL(None).sync_file_range
+    except AttributeError:
+        return None
+    function.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint]
+    found: Callable[[int, int, int, int], int] = function
+    return found
+
+
+_SYNC_FILE_RANGE = _find_sync_file_range()
+_SYNC_FILE_RANGE_WRITE = 2
+
+
+def _start_writing(fd: int) -> None:
+    """The disk begins with this file while the next is still being copied; promises nothing."""
+    if _SYNC_FILE_RANGE is not None:
+        _SYNC_FILE_RANGE(fd, 0, 0, _SYNC_FILE_RANGE_WRITE)
+
+
+def _unlink_quietly(path: str) -> None:
+    with suppress(OSError):
+        os.unlink(path)

@@ -1,0 +1,162 @@
+"""The thread that the catalog belongs to.
+
+Receipts are entered many at a time, a moment after their photos are safe: the catalog is on
+nobody's way. Whatever else wants to write to it, or to look through much of it, is done here too,
+one thing after the other.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from camd.photo import Receipt
+from camd.store.catalog import Catalog
+from camd.store.commit import CallFromThread
+from camd.store.level import DirtyList
+from camd.store.schema import CatalogError
+
+log = Logger()
+
+T = TypeVar("T")
+
+GATHER = 0.1
+"""Seconds for which receipts are gathered into one transaction."""
+
+AT_ONCE = 2000
+"""Receipts in one transaction at most."""
+
+RETRY = 5.0
+"""Seconds until what could not be entered is tried again."""
+
+_Task = Callable[[], None]
+
+
+@define(eq=False)
+class Keeper:
+    """Enters receipts into the catalog, and does other work on it in between.
+
+    :ivar entered: called in the reactor's thread with receipts that the catalog has now.
+    """
+
+    catalog: Catalog
+    dirty: DirtyList
+    _call_from_thread: CallFromThread
+    entered: Callable[[list[Receipt]], None]
+    behind: int = 0
+    _queue: "queue.SimpleQueue[Receipt | _Task | None]" = field(factory=queue.SimpleQueue)
+    _pending: list[Receipt] = field(factory=list)
+    _thread: threading.Thread | None = None
+    _over: bool = False
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="camd-catalog", daemon=True)
+        self._thread.start()
+
+    def enter(self, receipt: Receipt) -> None:
+        """*receipt* will be in the catalog soon."""
+        self.behind += 1
+        self._queue.put(receipt)
+
+    def run(self, work: Callable[[Catalog], T]) -> "Deferred[T]":
+        """What *work* gives, which is done in the catalog's thread behind all that waits."""
+        done: Deferred[T] = Deferred()
+
+        def task() -> None:
+            try:
+                result: Any = work(self.catalog)
+            except Exception:
+                failure = Failure()
+                self._call_from_thread(lambda: done.errback(failure))
+            else:
+                self._call_from_thread(lambda: done.callback(result))
+
+        self._queue.put(task)
+        return done
+
+    def shorten(self) -> "Deferred[bool]":
+        """What was dirty before the last `DirtyList.turn` is in the catalog on the disk, and no
+        longer listed; every photo from before it must have been handed to `enter`. False where
+        a reader was in the way."""
+
+        def work(catalog: Catalog) -> bool:
+            self._enter_queued()
+            if self._pending or not catalog.checkpoint():
+                return False
+            self.dirty.clear()
+            return True
+
+        return self.run(work)
+
+    def stop(self, timeout: float) -> bool:
+        """Enters all that waits, and ends; blocks. Whether it could."""
+        self._queue.put(None)
+        assert self._thread is not None
+        self._thread.join(timeout)
+        return not self._thread.is_alive() and not self._pending
+
+    def _run(self) -> None:
+        while not self._over:
+            try:
+                first = self._queue.get(timeout=RETRY if self._pending else None)
+            except queue.Empty:
+                self._enter()
+                continue
+            if isinstance(first, Receipt):
+                self._pending.append(first)
+                time.sleep(GATHER)
+                self._enter_queued()
+            else:
+                self._do(first)
+
+    def _enter_queued(self) -> None:
+        """Take receipts off the queue and enter them; a task among them comes in its turn."""
+        while True:
+            task: _Task | None = None
+            try:
+                while len(self._pending) < AT_ONCE:
+                    item = self._queue.get_nowait()
+                    if not isinstance(item, Receipt):
+                        task = item
+                        break
+                    self._pending.append(item)
+                else:
+                    self._enter()
+                    continue
+            except queue.Empty:
+                self._enter()
+                return
+            self._enter()
+            self._do(task)
+            return
+
+    def _do(self, task: _Task | None) -> None:
+        if task is None:
+            self._enter()
+            self._over = True
+        else:
+            task()
+
+    def _enter(self) -> None:
+        if not self._pending:
+            return
+        try:
+            self.catalog.add_many(self._pending)
+        except CatalogError as error:
+            log.error("The catalog cannot be written, {count} photos wait: {error}",
+                      count=len(self._pending), error=error)  # fmt: skip
+            time.sleep(GATHER)
+            return
+        entered, self._pending = self._pending, []
+        self._call_from_thread(lambda: self._told(entered))
+
+    def _told(self, receipts: Iterable[Receipt]) -> None:
+        entered = list(receipts)
+        self.behind -= len(entered)
+        self.entered(entered)

@@ -1,0 +1,395 @@
+"""The photos on disk, and what is known of them.
+
+The one face of the store for the rest of the house: `Store.put` promises a photo, `Store.find`
+and `Store.last` answer boards that come again. It lives in the reactor's thread; what blocks is
+done in the threads of `GroupCommit` and `Keeper`. It does not know who may store.
+"""
+
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from attrs import define, evolve, field
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from camd.config import Config
+from camd.photo import Boot, CameraId, Door, FrameKey, Photo, Reason, Receipt, Refused
+from camd.store.catalog import Catalog, CatalogReader
+from camd.store.commit import CallFromThread, GroupCommit
+from camd.store.files import (
+    DIR_MODE,
+    Files,
+    FlatNumbers,
+    Job,
+    Outcome,
+    fsync_directory,
+    make_directory,
+)
+from camd.store.folders import read_flat_log
+from camd.store.keeper import Keeper
+from camd.store.level import DirtyList, LevelReport, level, rebuild
+from camd.store.naming import moment, session_day
+from camd.wire.jpeg import measure
+
+log = Logger()
+
+T = TypeVar("T")
+
+OWN = ".camd"
+"""What camd keeps for itself lies in this folder of the store."""
+
+_SLOT = 900
+"""Seconds; every time zone's midnight is a multiple of this."""
+
+_REMEMBERED = 50_000
+
+
+class StoreError(Exception):
+    """The store cannot be opened; the text is one line for the operator."""
+
+
+@define(eq=False)
+class Lock:
+    """Only one daemon uses a store."""
+
+    path: Path
+    _fd: int = -1
+
+    def take(self) -> None:
+        """:raises StoreError: where another process has it."""
+        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            owner = os.read(self._fd, 20).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._fd)
+            self._fd = -1
+            raise StoreError(
+                f"{self.path.parent.parent} is in use by another camd (process {owner})"
+            ) from None
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+
+    def check(self) -> None:
+        """:raises OSError: where this is no longer the store that was opened."""
+        ours, there = os.fstat(self._fd), os.stat(self.path)
+        if (ours.st_dev, ours.st_ino) != (there.st_dev, there.st_ino):
+            raise OSError(errno.EIO, "the store was replaced; restart camd", str(self.path))
+
+    def release(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+@define(eq=False)
+class Store:
+    """Promises photos, once each.
+
+    :ivar config: called whenever a setting is needed, so that a reload counts.
+    :ivar told: how large each trip to the disk was, for the metrics.
+    """
+
+    root: Path
+    config: Callable[[], Config]
+    _call_from_thread: CallFromThread
+    _soon: Callable[[Callable[[], None]], object]
+    told: Callable[[int], None] = lambda _: None
+    duplicates: int = 0
+    _lock: Lock = field(init=False)
+    _dirty: DirtyList = field(init=False)
+    _reader: CatalogReader = field(init=False)
+    _keeper: Keeper = field(init=False)
+    _commit: GroupCommit[Job, Outcome] = field(init=False)
+    _flying: dict[FrameKey, tuple[int, list["Deferred[Receipt]"]]] = field(factory=dict)
+    _recent: dict[FrameKey, Receipt] = field(factory=dict)
+    _highest: dict[tuple[CameraId, Boot], int] = field(factory=dict)
+    _settled: dict[tuple[CameraId, Boot], int] = field(factory=dict)
+    _folders: dict[CameraId, tuple[int, str]] = field(factory=dict)
+    _flat: bool = False
+    _opened: bool = False
+
+    @property
+    def own(self) -> Path:
+        return self.root / OWN
+
+    @property
+    def dirty(self) -> DirtyList:
+        return self._dirty
+
+    @property
+    def waiting(self) -> int:
+        """Photos on their way to the disk."""
+        return self._commit.waiting
+
+    @property
+    def behind(self) -> int:
+        """Photos that are safe and that the catalog does not have yet."""
+        return self._keeper.behind
+
+    @property
+    def reader(self) -> CatalogReader:
+        """For quick looks in the reactor's thread."""
+        return self._reader
+
+    # ---- life
+
+    def open(self) -> LevelReport:
+        """Blocks until the catalog is level with the files, then photos may come.
+
+        :raises StoreError: in a line for the operator.
+        """
+        settings = self.config().store
+        try:
+            self._make_root()
+            self._lock = Lock(self.own / "lock")
+            self._lock.take()
+            dirty = self._dirty = DirtyList(self.own / "dirty")
+            catalog = Catalog.open(
+                self.own / "catalog.sqlite",
+                lambda text: log.warn("{text}", text=text),
+                check=bool(dirty.folders),
+            )
+            report = self._level(catalog, dirty)
+            self._flat = settings.layout == "flat"
+            files = Files(
+                self.root, self._keep_free, self._lock.check, dirty.add,
+                self._flat_numbers() if self._flat else None,
+            )  # fmt: skip
+            self._reader = CatalogReader.open(catalog.path)
+        except StoreError:
+            raise
+        except Exception as error:
+            log.failure("The store {root} cannot be opened", root=str(self.root))
+            raise StoreError(f"{self.root}: the store cannot be opened: {error}") from error
+        self._commit = GroupCommit(
+            files.store,
+            self._call_from_thread,
+            self._soon,
+            settings.writers,
+            settings.batch,
+            self.told,
+        )
+        self._keeper = Keeper(catalog, dirty, self._call_from_thread, self._entered)
+        self._commit.start()
+        self._keeper.start()
+        self._opened = True
+        return report
+
+    def close(self, timeout: float) -> bool:
+        """Nothing may be put any more; blocks until all is on disk, or *timeout* seconds each
+        for the writers and for the catalog. Whether the stop was clean."""
+        clean = not self._commit.waiting
+        clean = self._commit.stop(timeout) and clean
+        if clean:
+            self._dirty.turn()
+            self._keeper.shorten()
+        clean = self._keeper.stop(timeout) and clean
+        self._reader.close()
+        if clean:
+            self._keeper.catalog.close()
+        self._dirty.close()
+        self._lock.release()
+        return clean
+
+    def abandon(self) -> None:
+        """What was opened is closed; nothing was put yet, since the rest of the start failed."""
+        if self._opened:
+            self.close(1.0)
+
+    def _keep_free(self, size: int) -> int:
+        return self.config().store.keep_free.of(size)
+
+    def _make_root(self) -> None:
+        if not self.root.is_dir():
+            self.root.mkdir(mode=DIR_MODE, parents=True, exist_ok=True)
+            os.chmod(self.root, DIR_MODE)
+            fsync_directory(self.root.parent)
+        make_directory(self.own, within=self.root)
+
+    def _level(self, catalog: Catalog, dirty: DirtyList) -> LevelReport:
+        started = time.monotonic()
+        if catalog.rebuild_owed or not dirty.whole:
+            report = rebuild(self.root, catalog, _measure)
+        else:
+            report = level(self.root, catalog, dirty.folders, _measure)
+        dirty.turn()
+        if catalog.checkpoint():
+            dirty.clear()
+        if report.added or report.gone or report.broken or report.leftovers:
+            log.info(
+                "The catalog is level with the files again: {added} photos entered, {gone} gone, "
+                "{leftovers} unfinished removed, {broken} damaged left alone, in {seconds:.1f} s",
+                added=report.added, gone=report.gone, leftovers=report.leftovers,
+                broken=len(report.broken), seconds=time.monotonic() - started,
+            )  # fmt: skip
+        return report
+
+    def _flat_numbers(self) -> FlatNumbers:
+        noted = max(read_flat_log(self.root), default=0)
+        path = self.own / "flat.log"
+        fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        fsync_directory(self.own)
+
+        def note(line: str) -> None:
+            os.write(fd, line.encode("ascii") + b"\n")
+            os.fdatasync(fd)
+
+        return FlatNumbers.after(self.root, noted, note)
+
+    # ---- photos
+
+    def put(self, photo: Photo) -> "Deferred[Receipt]":
+        """Fires when *photo* is on stable storage; fails with `Refused` where it is not.
+
+        The same photo once more gets the receipt of the first time, another one under the same
+        (camera, boot, seq) is refused: ``conflict``.
+        """
+        key = photo.key
+        done: Deferred[Receipt]
+        if photo.door is not Door.V1:  # there, every connection draws a boot of its own
+            flying = self._flying.get(key)
+            if flying is not None:
+                return self._beside(photo, flying)
+            known = self._known(photo)
+            if known is not None:
+                return self._again(photo, known)
+            self._flying[key] = (photo.crc, [])
+        when = moment(photo.taken, photo.received)
+        job = Job(
+            self._folder(photo.camera, when), photo.camera, when, photo.boot, photo.seq,
+            photo.received, photo.chunks,
+        )  # fmt: skip
+        done = self._commit.put(job).addCallback(self._through, photo, when)
+        return done
+
+    def find(self, key: FrameKey) -> Receipt | None:
+        """The receipt of a photo that was stored, be it deleted since."""
+        recent = self._recent.get(key)
+        if recent is not None:
+            return recent
+        entry = self._reader.find(key)
+        return entry.receipt() if entry is not None else None
+
+    def last(self, camera: CameraId, boot: Boot) -> int:
+        """The highest seq of that start that is settled, 0 where none is."""
+        known = self._settled.get((camera, boot))
+        if known is None:
+            known = self._reader.last(camera, boot)
+            _note(self._settled, (camera, boot), known)
+        return known
+
+    def settled(self, key: FrameKey) -> None:
+        """The photo was refused for good."""
+        camera, boot, seq = key
+        if seq > self._settled.get((camera, boot), 0):
+            _note(self._settled, (camera, boot), max(seq, self.last(camera, boot)))
+
+    def ask(self, work: Callable[[Catalog], T]) -> "Deferred[T]":
+        """What *work* finds in, or does to, the catalog; done in the catalog's thread."""
+        return self._keeper.run(work)
+
+    def shorten(self) -> "Deferred[bool]":
+        """What a crash leaves to be looked through is as little as can be. False where a reader
+        of the catalog was in the way."""
+        self._dirty.turn()
+        return self._commit.barrier().addCallback(lambda _: self._keeper.shorten())
+
+    def forget_folders(self) -> None:
+        """The settings that decide on a photo's folder may have changed."""
+        self._folders.clear()
+
+    def _known(self, photo: Photo) -> Receipt | None:
+        start = (photo.camera, photo.boot)
+        highest = self._highest.get(start)
+        if highest is None:
+            highest = self.last(*start)
+        if photo.seq > highest:
+            _note(self._highest, start, photo.seq)
+            return None
+        return self.find(photo.key)
+
+    def _beside(
+        self, photo: Photo, flying: tuple[int, list["Deferred[Receipt]"]]
+    ) -> "Deferred[Receipt]":
+        crc, waiters = flying
+        done: Deferred[Receipt] = Deferred()
+        if crc == photo.crc:
+            waiters.append(done)
+        else:
+            done.errback(_conflict())
+        return done
+
+    def _again(self, photo: Photo, known: Receipt) -> "Deferred[Receipt]":
+        done: Deferred[Receipt] = Deferred()
+        if known.crc != photo.crc:
+            done.errback(_conflict())
+        else:
+            self.duplicates += 1
+            done.callback(_once_more(known))
+        return done
+
+    def _through(self, outcome: Outcome, photo: Photo, when: float) -> Receipt:
+        _, waiters = self._flying.pop(photo.key, (0, ()))
+        if isinstance(outcome, Refused):
+            for waiter in waiters:
+                waiter.errback(outcome)
+            raise outcome
+        receipt = Receipt(
+            photo.camera, photo.boot, photo.seq, photo.size, photo.crc, photo.width,
+            photo.height, outcome, when, photo.received, photo.door, photo.trigger,
+        )  # fmt: skip
+        if photo.door is not Door.V1:
+            self._recent[receipt.key] = receipt
+            self.settled(receipt.key)
+        self._keeper.enter(receipt)
+        for waiter in waiters:
+            self.duplicates += 1
+            waiter.callback(_once_more(receipt))
+        return receipt
+
+    def _entered(self, receipts: list[Receipt]) -> None:
+        for receipt in receipts:
+            self._recent.pop(receipt.key, None)
+
+    def _folder(self, camera: CameraId, when: float) -> str:
+        if self._flat:
+            return ""
+        slot = int(when // _SLOT)
+        known = self._folders.get(camera)
+        if known is not None and known[0] == slot:
+            return known[1]
+        settings = self.config().camera(camera)
+        zone = ZoneInfo(settings.timezone) if settings.timezone else None
+        folder = f"{camera}/{session_day(when, zone, settings.session == 'noon')}"
+        _note(self._folders, camera, (slot, folder))
+        return folder
+
+
+def _measure(data: bytes) -> tuple[int, int]:
+    return measure([data])
+
+
+def _conflict() -> Refused:
+    return Refused(Reason.CONFLICT, "another photo is stored under this boot and seq")
+
+
+def _once_more(receipt: Receipt) -> Receipt:
+    return evolve(receipt, again=True)
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def _note(memory: dict[K, V], key: K, value: V) -> None:
+    """Remember; the oldest goes where there are too many."""
+    if key not in memory and len(memory) >= _REMEMBERED:
+        del memory[next(iter(memory))]
+    memory[key] = value
