@@ -1,0 +1,406 @@
+#include "spool.h"
+
+#include <string.h>
+
+#include "crc32.h"
+
+namespace camd {
+namespace {
+
+const uint64_t kScanRetryMs = 10000;
+const int kMostEvictions = 8;  // for one new photo
+const size_t kWritePiece = 16384;
+
+bool is_on_card(const Photo& photo) { return photo.slot == Photo::kOnCard; }
+
+bool is_waiting_on_card(const Photo& photo) {
+  return photo.state == Photo::State::kWaiting && is_on_card(photo);
+}
+
+}  // namespace
+
+// Counts what is on the card, fills the index and collects leftovers.
+class Spool::Census : public Storage::Visitor {
+ public:
+  static const size_t kLeftovers = 4;
+
+  explicit Census(Spool& spool) : spool_(spool) {}
+
+  void file(const char* name, uint32_t size) override {
+    Photo photo;
+    Suffix suffix;
+    if (!parse_photo_name(name, &photo, &suffix)) return;
+    if (suffix == Suffix::kPart || photo.size != size) {
+      if (leftovers_ < kLeftovers) {
+        leftover_[leftovers_] = photo;
+        leftover_suffix_[leftovers_++] = suffix;
+      }
+      return;
+    }
+    ++photos_;
+    bytes_ += size;
+    if (photo.serial > spool_.serial_) spool_.serial_ = photo.serial;
+    if (photo.boot == spool_.boot_ && photo.seq > spool_.highest_seq()) {
+      spool_.highest_seq_ = photo.seq;
+      spool_.highest_boot_ = photo.boot;
+    }
+    if (spool_.find(photo) != nullptr) return;
+    Photo* entry = spool_.free_entry();
+    if (entry == nullptr) {
+      more_ = true;
+      entry = last_added(photo);
+      if (entry == nullptr) return;
+    }
+    *entry = photo;
+    entry->state = Photo::State::kWaiting;
+    added_[entry - spool_.index_] = true;
+  }
+
+  size_t remove_leftovers() {
+    Journal* journal = spool_.ports_.journal;
+    for (size_t i = 0; i < leftovers_; ++i) {
+      const Photo& photo = leftover_[i];
+      if (leftover_suffix_[i] == Suffix::kPhoto) {
+        spool_.ports_.log.line(Level::kWarn, "a photo on the card was cut short");
+        if (journal) journal->settled(photo.boot, photo.seq, Fate::kDamaged, "short");
+      }
+      if (!spool_.ports_.storage->remove(photo_name(photo, leftover_suffix_[i]).text)) return 0;
+    }
+    return leftovers_;
+  }
+
+  uint32_t photos() const { return photos_; }
+  uint64_t bytes() const { return bytes_; }
+  bool more() const { return more_; }
+
+ private:
+  // Of the entries that this scan added, the one that gives way to `photo`.
+  Photo* last_added(const Photo& photo) {
+    Photo* last = nullptr;
+    for (size_t i = 0; i < kIndex; ++i) {
+      Photo* entry = &spool_.index_[i];
+      if (added_[i] && (last == nullptr || spool_.before(*last, *entry))) last = entry;
+    }
+    return last != nullptr && spool_.before(photo, *last) ? last : nullptr;
+  }
+
+  Spool& spool_;
+  uint64_t bytes_ = 0;
+  uint32_t photos_ = 0;
+  size_t leftovers_ = 0;
+  bool more_ = false;
+  bool added_[kIndex] = {};
+  Photo leftover_[kLeftovers];
+  Suffix leftover_suffix_[kLeftovers];
+};
+
+// Finds the photo on the card that was taken first and is not in flight.
+class Spool::Oldest : public Storage::Visitor {
+ public:
+  explicit Oldest(Spool& spool) : spool_(spool) {}
+
+  void file(const char* name, uint32_t) override {
+    Photo photo;
+    Suffix suffix;
+    if (!parse_photo_name(name, &photo, &suffix) || suffix != Suffix::kPhoto) return;
+    if (found_ && photo.serial >= oldest_.serial) return;
+    const Photo* entry = spool_.find(photo);
+    if (entry != nullptr && entry->state == Photo::State::kInFlight) return;
+    oldest_ = photo;
+    found_ = true;
+  }
+
+  bool found() const { return found_; }
+  Photo& photo() { return oldest_; }
+
+ private:
+  Spool& spool_;
+  Photo oldest_;
+  bool found_ = false;
+};
+
+Spool::Spool(const Ports& ports, const SlotMemory& slots, const uint64_t& boot)
+    : ports_(ports), boot_(boot), slots_(slots) {
+  if (slots_.count > kMaxSlots) slots_.count = kMaxSlots;
+}
+
+void Spool::order(Order order) {
+  if (order == order_) return;
+  order_ = order;
+  unindex_card();
+}
+
+void Spool::unindex_card() {
+  for (Photo& photo : index_) {
+    if (!is_waiting_on_card(photo)) continue;
+    photo.state = Photo::State::kFree;
+    more_ = true;
+  }
+}
+
+void Spool::check_card() {
+  if (ports_.storage == nullptr || !ports_.storage->ready()) {
+    scanned_ = false;
+    next_scan_ms_ = 0;
+    return;
+  }
+  uint64_t now = ports_.clock.now_ms();
+  if (scanned_ || now < next_scan_ms_) return;
+  next_scan_ms_ = now + kScanRetryMs;
+  unindex_card();
+  scanned_ = scan();
+  if (scanned_) next_scan_ms_ = 0;
+}
+
+bool Spool::scan() {
+  size_t removed;
+  do {
+    Census census(*this);
+    if (!ports_.storage->list(census)) {
+      ports_.log.line(Level::kWarn, "the card cannot be listed");
+      return false;
+    }
+    removed = census.remove_leftovers();
+    on_card_ = census.photos();
+    bytes_ = census.bytes();
+    more_ = census.more();
+  } while (removed == Census::kLeftovers);
+  return true;
+}
+
+bool Spool::has_room(size_t size) const {
+  if (scanned_) return true;
+  if (size > slots_.slot_size) return false;
+  if (free_slot() >= 0) return true;
+  for (const Photo& photo : index_) {
+    if (photo.state == Photo::State::kWaiting && !is_on_card(photo)) return true;
+  }
+  return false;
+}
+
+bool Spool::add(Photo photo, const uint8_t* data, size_t size) {
+  photo.size = uint32_t(size);
+  photo.crc = crc32(0, data, size);
+  photo.serial = ++serial_;
+  photo.state = Photo::State::kWaiting;
+  if (!keep_on_card(photo, data) && !keep_in_memory(photo, data)) {
+    ports_.log.line(Level::kWarn, "no room for a photo");
+    ++lost_;
+    return false;
+  }
+  if (ports_.journal) ports_.journal->taken(photo.boot, photo.seq, photo.crc, photo.size);
+  return true;
+}
+
+bool Spool::keep_on_card(const Photo& photo, const uint8_t* data) {
+  if (!scanned_ || !ports_.storage->ready()) return false;
+  if (!make_room_on_card(photo.size) || !write_file(photo, data)) return false;
+  ++on_card_;
+  bytes_ += photo.size;
+  insert(photo);
+  return true;
+}
+
+bool Spool::make_room_on_card(uint32_t size) {
+  if (size > limit_) return false;
+  for (int evictions = 0;; ++evictions) {
+    bool fits = bytes_ + size <= limit_ && ports_.storage->free_bytes() >= kMinFree + size;
+    if (fits) return true;
+    if (evictions == kMostEvictions || !evict_from_card()) return false;
+  }
+}
+
+bool Spool::evict_from_card() {
+  Oldest oldest(*this);
+  if (!ports_.storage->list(oldest) || !oldest.found()) return false;
+  Photo* entry = find(oldest.photo());
+  settle(entry != nullptr ? entry : &oldest.photo(), Fate::kEvicted, "ring");
+  return true;
+}
+
+bool Spool::write_file(const Photo& photo, const uint8_t* data) {
+  Storage& storage = *ports_.storage;
+  PhotoName part = photo_name(photo, Suffix::kPart);
+  bool good = storage.create(part.text);
+  if (good) {
+    for (size_t at = 0; good && at < photo.size; at += kWritePiece) {
+      size_t left = photo.size - at;
+      good = storage.append(data + at, left < kWritePiece ? left : kWritePiece);
+    }
+    good = good && storage.commit();
+    if (!good) storage.discard();
+    good = good && storage.rename(part.text, photo_name(photo, Suffix::kPhoto).text);
+    if (!good) storage.remove(part.text);
+  }
+  if (!good) ports_.log.line(Level::kWarn, "a photo could not be written to the card");
+  return good;
+}
+
+void Spool::insert(const Photo& photo) {
+  // With older photos outside of the index, this one's turn comes after theirs.
+  bool has_turn = order_ == Order::kNewestFirst || !more_;
+  Photo* entry = has_turn ? free_entry() : nullptr;
+  if (entry == nullptr) {
+    if (order_ == Order::kNewestFirst) entry = yielding_entry();
+    more_ = true;
+  }
+  if (entry != nullptr) *entry = photo;
+}
+
+bool Spool::keep_in_memory(Photo photo, const uint8_t* data) {
+  if (photo.size > slots_.slot_size) return false;
+  photo.slot = free_slot();
+  if (photo.slot < 0) {
+    Photo* oldest = oldest_in_memory();
+    if (oldest == nullptr) return false;
+    photo.slot = oldest->slot;
+    settle(oldest, Fate::kEvicted, "memory");
+  }
+  Photo* entry = free_entry();
+  if (entry == nullptr) {
+    entry = yielding_entry();
+    more_ = true;
+  }
+  if (entry == nullptr) return false;
+  memcpy(slots_.base + size_t(photo.slot) * slots_.slot_size, data, photo.size);
+  *entry = photo;
+  return true;
+}
+
+Photo* Spool::next(uint64_t now) {
+  Photo* best = best_waiting(now);
+  if (best == nullptr && more_ && scanned_ && free_entry() != nullptr && now >= next_scan_ms_) {
+    if (!scan()) next_scan_ms_ = now + kScanRetryMs;
+    best = best_waiting(now);
+  }
+  return best;
+}
+
+Photo* Spool::best_waiting(uint64_t now) {
+  // One slot is never in flight, so that there is room for the next photo.
+  uint32_t flying_slots = 0;
+  for (const Photo& photo : index_) {
+    flying_slots += photo.state == Photo::State::kInFlight && !is_on_card(photo);
+  }
+  bool slots_may_fly = flying_slots == 0 || flying_slots + 1 < slots_.count;
+
+  Photo* best = nullptr;
+  for (Photo& photo : index_) {
+    if (photo.state != Photo::State::kWaiting || photo.retry_at > now) continue;
+    if (!is_on_card(photo) && !slots_may_fly) continue;
+    if (best == nullptr || before(photo, *best)) best = &photo;
+  }
+  return best;
+}
+
+Photo* Spool::in_flight(uint64_t boot, uint32_t seq) {
+  for (Photo& photo : index_) {
+    if (photo.state == Photo::State::kInFlight && photo.boot == boot && photo.seq == seq) {
+      return &photo;
+    }
+  }
+  return nullptr;
+}
+
+int32_t Spool::read(const Photo& photo, uint32_t offset, uint8_t* to, size_t room) {
+  size_t left = photo.size - offset;
+  size_t size = left < room ? left : room;
+  const uint8_t* bytes = memory(photo);
+  if (bytes == nullptr) {
+    return ports_.storage->read(photo_name(photo, Suffix::kPhoto).text, offset, to, size);
+  }
+  memcpy(to, bytes + offset, size);
+  return int32_t(size);
+}
+
+const uint8_t* Spool::memory(const Photo& photo) const {
+  return is_on_card(photo) ? nullptr : slots_.base + size_t(photo.slot) * slots_.slot_size;
+}
+
+void Spool::settle(Photo* photo, Fate fate, const char* reason) {
+  if (fate == Fate::kEvicted || fate == Fate::kDamaged) ++lost_;
+  if (ports_.journal) ports_.journal->settled(photo->boot, photo->seq, fate, reason);
+  if (is_on_card(*photo)) {
+    if (!ports_.storage->remove(photo_name(*photo, Suffix::kPhoto).text)) {
+      ports_.log.line(Level::kWarn, "a photo could not be removed from the card");
+    }
+    if (on_card_ > 0) --on_card_;
+    bytes_ -= bytes_ < photo->size ? bytes_ : photo->size;
+  }
+  *photo = Photo();
+}
+
+void Spool::postpone(Photo* photo, uint64_t retry_at) {
+  photo->state = Photo::State::kWaiting;
+  photo->retry_at = retry_at;
+}
+
+void Spool::recall() {
+  for (Photo& photo : index_) {
+    if (photo.state == Photo::State::kInFlight) photo.state = Photo::State::kWaiting;
+  }
+}
+
+size_t Spool::flying() const {
+  size_t count = 0;
+  for (const Photo& photo : index_) count += photo.state == Photo::State::kInFlight;
+  return count;
+}
+
+uint32_t Spool::in_memory() const {
+  uint32_t count = 0;
+  for (const Photo& photo : index_) {
+    count += photo.state != Photo::State::kFree && !is_on_card(photo);
+  }
+  return count;
+}
+
+Photo* Spool::free_entry() {
+  for (Photo& photo : index_) {
+    if (photo.state == Photo::State::kFree) return &photo;
+  }
+  return nullptr;
+}
+
+// The waiting photo on the card whose turn comes last: a scan finds it again.
+Photo* Spool::yielding_entry() {
+  Photo* last = nullptr;
+  for (Photo& photo : index_) {
+    if (is_waiting_on_card(photo) && (last == nullptr || before(*last, photo))) last = &photo;
+  }
+  return last;
+}
+
+Photo* Spool::oldest_in_memory() {
+  Photo* oldest = nullptr;
+  for (Photo& photo : index_) {
+    if (photo.state != Photo::State::kWaiting || is_on_card(photo)) continue;
+    if (oldest == nullptr || photo.serial < oldest->serial) oldest = &photo;
+  }
+  return oldest;
+}
+
+int8_t Spool::free_slot() const {
+  for (int8_t slot = 0; slot < int8_t(slots_.count); ++slot) {
+    bool used = false;
+    for (const Photo& photo : index_) {
+      used = used || (photo.state != Photo::State::kFree && photo.slot == slot);
+    }
+    if (!used) return slot;
+  }
+  return -1;
+}
+
+Photo* Spool::find(const Photo& wanted) {
+  for (Photo& photo : index_) {
+    if (photo.state != Photo::State::kFree && photo.boot == wanted.boot && photo.seq == wanted.seq)
+      return &photo;
+  }
+  return nullptr;
+}
+
+bool Spool::before(const Photo& a, const Photo& b) const {
+  return order_ == Order::kOldestFirst ? a.serial < b.serial : a.serial > b.serial;
+}
+
+}  // namespace camd

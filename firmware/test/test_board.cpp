@@ -1,0 +1,305 @@
+#include <doctest/doctest.h>
+
+#include "world.h"
+
+using std::string;
+
+namespace {
+
+// A board that is welcomed and has sent its first photo.
+struct Running : World {
+  Running(bool keyed = false, const string& interval = "1000") {
+    if (keyed) use_key();
+    settings.values["interval"] = interval;
+    start();
+    run(1000);
+    REQUIRE(camd.photos.size() == (interval == "0" ? 0 : 1));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("SET changes all or nothing, and is kept") {
+  Running world;
+  world.camd.say("SET 1 quality=12 framesize=svga interval=2.5 vflip=1");
+  world.run(100);
+  CHECK(world.camd.was_told("DONE 1"));
+  CHECK(world.camera.settings["quality"] == "12");
+  CHECK(world.camera.settings["framesize"] == "svga");
+  CHECK(world.settings.values["interval"] == "2.5");
+  size_t photos = world.camd.photos.size();
+  world.run(10000);
+  CHECK(world.camd.photos.size() == photos + 4);
+
+  world.camd.say("SET 2 quality=13 brightness=9");
+  world.camd.say("SET 3 quality=13 nosuch=1");
+  world.camd.say("SET 4 quality=13 server=evil.example");
+  world.camd.say("SET 5 quality=%zz");
+  world.camd.say("SET 6 framesize=9");
+  world.camd.say("SET x quality=13");
+  world.run(100);
+  CHECK(world.camd.was_told("FAIL 2 range:brightness"));
+  CHECK(world.camd.was_told("FAIL 3 unknown:nosuch"));
+  CHECK(world.camd.was_told("FAIL 4 denied:server"));
+  CHECK(world.camd.was_told("FAIL 5 range:quality"));
+  CHECK(world.camd.was_told("FAIL 6 range:framesize"));
+  CHECK(world.settings.values["quality"] == "12");
+  world.camera.refuses = true;
+  world.camd.say("SET 7 quality=14");
+  world.run(100);
+  CHECK(world.camd.was_told("FAIL 7 camera:quality"));
+}
+
+TEST_CASE("a camd that proved itself may move the board") {
+  Running world(true);
+  world.camd.say("SET 1 server=other.example");
+  world.run(2000);
+  CHECK(world.camd.was_told("DONE 1"));
+  CHECK(world.transport.opens == 2);
+  CHECK(string(world.board->settings().server) == "other.example");
+  world.camd.say("SET 2 key=none");
+  world.run(100);
+  CHECK(world.camd.was_told("FAIL 2 denied:key"));
+}
+
+TEST_CASE("SNAP takes a photo now") {
+  Running world;
+  world.camd.say("SNAP 5 flash=1");
+  world.run(500);
+  CHECK(world.camd.photos.size() == 2);
+  CHECK(world.camd.photos.rbegin()->second.trigger == "snap");
+  CHECK(world.camd.was_told("DONE 5 seq=2"));
+  CHECK(world.camera.flashes == 1);
+  world.camera.broken = true;
+  world.camd.say("SNAP 6");
+  world.camd.say("SNAP 7");
+  world.run(40000);
+  CHECK(world.camd.was_told("FAIL 7 busy"));
+  CHECK(world.camd.was_told("FAIL 6 camera"));
+  CHECK(world.camera.restarts >= 1);
+}
+
+TEST_CASE("a motion photo") {
+  Running world(false, "0");
+  world.board->trigger(camd::Trigger::kMotion);
+  world.run(500);
+  REQUIRE(world.camd.photos.size() == 1);
+  CHECK(world.camd.photos.begin()->second.trigger == "motion");
+}
+
+TEST_CASE("STREAM sends views beside photos until it is off") {
+  Running world(true, "1");
+  world.camd.say("STREAM 1 fps=10");
+  world.run(5000);
+  CHECK(world.camd.was_told("DONE 1"));
+  CHECK(world.camd.views.size() >= 45);
+  CHECK(world.camd.photos.size() >= 5);
+  world.camd.say("STREAM 2 off");
+  world.run(300);
+  size_t views = world.camd.views.size();
+  world.run(3000);
+  CHECK(world.camd.views.size() == views);
+  world.camd.say("STREAM 3 fps=0");
+  world.camd.say("STREAM 4 fps=10");
+  world.run(500);
+  CHECK(world.camd.was_told("FAIL 3 range:fps"));
+  world.transport.reset = true;
+  world.run(5000);
+  CHECK(world.camera.held == 0);
+  CHECK(world.camd.errors.empty());
+  views = world.camd.views.size();
+  world.run(1000);
+  CHECK(world.camd.views.size() == views);
+}
+
+TEST_CASE("a view on its way when the connection goes is given back") {
+  Running world;
+  world.camera.size = 3000;
+  world.camd.say("STREAM 1 fps=10");
+  world.transport.stall_after = 100;
+  world.run(2000);
+  CHECK(world.camera.held == 1);
+  world.transport.hang_up();
+  world.run(100);
+  CHECK(world.camera.held == 0);
+}
+
+TEST_CASE("REBOOT is answered, and waits for photos in memory") {
+  Running world;
+  world.storage.present = false;
+  world.camd.never_acks = true;
+  world.board->trigger(camd::Trigger::kMotion);
+  world.run(500);
+  world.camd.say("REBOOT 9");
+  world.run(1000);
+  CHECK(world.camd.was_told("DONE 9"));
+  CHECK(world.system.reboots == 0);
+  world.camd.say("ACK 2");
+  world.run(100);
+  CHECK(world.system.reboots == 1);
+}
+
+TEST_CASE("UPDATE runs beside photos, and only for a camd that proved itself") {
+  string command = " url=https://camd.example/a%20b.bin sha256=" + string(64, 'a');
+  {
+    Running world;
+    world.camd.say("UPDATE 1" + command);
+    world.run(100);
+    CHECK(world.camd.was_told("FAIL 1 denied"));
+  }
+  Running world(true, "1");
+  world.camd.say("UPDATE 1 url=x sha256=1");
+  world.camd.say("UPDATE 2" + command);
+  world.camd.say("UPDATE 3" + command);
+  size_t photos = world.camd.photos.size();
+  world.run(3000);
+  CHECK(world.camd.was_told("FAIL 1 range"));
+  CHECK(world.camd.was_told("FAIL 3 busy"));
+  CHECK(world.system.url == "https://camd.example/a b.bin");
+  CHECK(world.camd.photos.size() >= photos + 2);
+  SUBCASE("it fails") {
+    world.system.update = camd::System::Update::kFailed;
+    world.run(100);
+    CHECK(world.camd.was_told("FAIL 2 update"));
+    CHECK(world.system.reboots == 0);
+  }
+  SUBCASE("it is done") {
+    world.system.update = camd::System::Update::kDone;
+    world.run(100);
+    CHECK(world.camd.was_told("DONE 2"));
+    CHECK(world.system.reboots == 1);
+  }
+}
+
+TEST_CASE("STAT says what is measured and leaves out what is not") {
+  World world;
+  world.settings.values["stat"] = "60";
+  world.system.given.rssi_dbm = -70;
+  world.start();
+  world.run(130000, 50);
+  unsigned stats = 0;
+  for (const string& line : world.camd.lines) stats += line.compare(0, 5, "STAT ") == 0;
+  CHECK(stats == 3);
+  CHECK(world.camd.was_told("STAT rssi=-70 uptime=0 queued="));
+}
+
+TEST_CASE("first frames are thrown away, broken ones are not sent") {
+  World world;
+  world.settings.values["warmup"] = "3";
+  world.start();
+  world.run(1000);
+  CHECK(world.camera.grabs == 4);
+  CHECK(world.camd.photos.begin()->second.jpeg == fakes::jpeg(4, 300));
+  CHECK(world.camd.photos.begin()->second.trigger == "boot");
+}
+
+TEST_CASE("photos taken before the time is known get it afterwards") {
+  World world;
+  world.transport.network = false;
+  world.start();
+  world.run(15000);
+  world.transport.network = true;
+  world.run(3000);
+  REQUIRE(world.camd.photos.size() == 2);
+  // camd's time is one tick of the clock old when it arrives.
+  CHECK(world.camd.photos.begin()->second.ts == "1699999999990");
+  CHECK(world.camd.photos.rbegin()->second.ts == "1700000009990");
+}
+
+TEST_CASE("after a reboot without time, old photos have none") {
+  World world;
+  world.transport.network = false;
+  world.start();
+  world.run(5000);
+  world.start();
+  world.transport.network = true;
+  world.run(5000);
+  CHECK(world.camd.errors.empty());
+  REQUIRE(world.camd.photos.size() == 2);
+  unsigned dated = 0;
+  for (const auto& photo : world.camd.photos) dated += !photo.second.ts.empty();
+  CHECK(dated == 1);
+}
+
+TEST_CASE("deep sleep: BYE when all is answered, numbering goes on") {
+  World world;
+  world.use_key();
+  world.settings.values["sleep"] = "1";
+  world.settings.values["interval"] = "60";
+  world.start();
+  for (int night = 0; night < 5; ++night) {
+    world.run(30000);
+    REQUIRE(world.board->sleep_ms() > 50000);
+    REQUIRE(world.board->sleep_ms() <= 60000);
+    CHECK(world.clock.now < 2000);
+    CHECK(world.camd.lines.back().compare(0, 9, "BYE next=") == 0);
+    world.start(true);
+  }
+  CHECK(world.camd.errors.empty());
+  CHECK(world.camd.photos.size() == 5);
+  CHECK(world.rtc.seq == 5);
+  CHECK(world.camd.photos.begin()->first.first == world.camd.photos.rbegin()->first.first);
+}
+
+TEST_CASE("deep sleep without camd: after `awake` seconds, and without BYE") {
+  World world;
+  world.settings.values["sleep"] = "1";
+  world.settings.values["interval"] = "600";
+  world.settings.values["awake"] = "20";
+  world.camd.never_acks = true;
+  world.start();
+  SUBCASE("with the photo on the card") {
+    world.run(60000);
+    CHECK(world.board->sleep_ms() > 570000);
+    CHECK(world.clock.now < 21000);
+    CHECK_FALSE(world.camd.was_told("BYE"));
+    world.camd.never_acks = false;
+    world.start(true);
+    world.run(60000);
+    CHECK(world.board->sleep_ms() > 590000);
+    CHECK(world.camd.photos.size() == 2);
+    CHECK(world.camd.lines.back().compare(0, 9, "BYE next=") == 0);
+  }
+  SUBCASE("a photo in memory keeps the board up") {
+    world.storage.present = false;
+    world.run(1000);
+    world.start();
+    world.run(60000);
+    CHECK(world.board->sleep_ms() == 0);
+    world.camd.never_acks = false;
+    world.transport.reset = true;
+    world.run(10000);
+    CHECK(world.board->sleep_ms() > 500000);
+  }
+}
+
+TEST_CASE("a photo taken while saying goodbye is not slept away") {
+  World world;
+  world.storage.present = false;
+  world.settings.values["sleep"] = "1";
+  world.settings.values["interval"] = "600";
+  world.start();
+  REQUIRE(world.run_until([&] { return world.camd.photos.size() == 1; }, 2000));
+  world.transport.stall_after = 0;
+  world.run(1000);
+  CHECK(world.board->sleep_ms() == 0);  // BYE does not get out
+  world.board->trigger(camd::Trigger::kMotion);
+  world.run(4000);
+  world.transport.stall_after = UINT64_MAX;
+  world.run(10000);
+  CHECK(world.board->sleep_ms() > 500000);
+  CHECK(world.camd.photos.size() == 2);
+}
+
+TEST_CASE("no camera, no harm") {
+  World world;
+  world.camera.broken = true;
+  world.start();
+  world.run(300000, 50);
+  CHECK(world.camd.welcomed());
+  CHECK(world.camera.restarts >= 1);
+  CHECK(world.camera.grabs < 20);
+  world.camera.broken = false;
+  world.run(120000, 50);
+  CHECK(world.camd.photos.size() >= 5);
+}

@@ -1,0 +1,295 @@
+#include <doctest/doctest.h>
+
+#include "schedule.h"
+#include "spool.h"
+#include "world.h"
+
+using namespace camd;
+using std::string;
+
+namespace {
+
+// A spool with its ports, that can be started anew on the same card.
+struct Bench {
+  World world;
+  uint64_t boot = 0x1111;
+  std::unique_ptr<Spool> spool;
+  uint32_t seq = 0;
+
+  explicit Bench(Order order = Order::kOldestFirst) { start(order); }
+
+  void start(Order order = Order::kOldestFirst) {
+    SlotMemory slots = {world.slots.data(), World::kSlotSize, world.slot_count};
+    spool.reset(new Spool(world.ports, slots, boot));
+    spool->order(order);
+    spool->check_card();
+  }
+
+  bool add(size_t size = 300) {
+    Photo photo;
+    photo.boot = boot;
+    photo.seq = ++seq;
+    photo.when = 1000 + seq;
+    string jpeg = fakes::jpeg(seq, size);
+    return spool->add(photo, reinterpret_cast<const uint8_t*>(jpeg.data()), jpeg.size());
+  }
+
+  string content(const Photo& photo) {
+    string bytes(photo.size, '\0');
+    size_t at = 0;
+    while (at < bytes.size()) {
+      int32_t n = spool->read(photo, uint32_t(at), reinterpret_cast<uint8_t*>(&bytes[at]), 100);
+      if (n <= 0) return "unreadable";
+      at += size_t(n);
+    }
+    return bytes;
+  }
+
+  // Sends all that is there; the numbers in their order.
+  std::vector<uint32_t> drain() {
+    std::vector<uint32_t> order;
+    while (Photo* photo = spool->next(world.clock.now)) {
+      photo->state = Photo::State::kInFlight;
+      CHECK_UNARY(content(*photo) == fakes::jpeg(photo->seq, photo->size));
+      order.push_back(photo->seq);
+      spool->settle(photo, Fate::kAcked, "");
+    }
+    return order;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a photo's name says all about it") {
+  Photo photo;
+  photo.serial = 12;
+  photo.boot = 0xfedcba9876543210;
+  photo.seq = 4294967295u;
+  photo.when = 1767225600000;
+  photo.undated = false;
+  photo.trigger = Trigger::kMotion;
+  photo.size = 15360;
+  photo.crc = 0x0badcafe;
+  string name = photo_name(photo, Suffix::kPhoto).text;
+  CHECK(name == "0000000012-fedcba9876543210-4294967295-1767225600000-motion-15360-0badcafe.jpg");
+  Photo read;
+  Suffix suffix;
+  REQUIRE(parse_photo_name(name.c_str(), &read, &suffix));
+  CHECK(suffix == Suffix::kPhoto);
+  CHECK(string(photo_name(read, Suffix::kPhoto).text) == name);
+  for (size_t size = 0; size < name.size(); ++size) {
+    CHECK_FALSE(parse_photo_name(Text(name.data(), size), &read, &suffix));
+  }
+  for (const char* foreign : {"DCIM", "photo.jpg", "a-b-c-d-e-f-g.jpg", "._x.part", ""}) {
+    CHECK_FALSE(parse_photo_name(foreign, &read, &suffix));
+  }
+  photo.undated = true;
+  photo.serial = photo.seq = UINT32_MAX;
+  photo.when = 999999999999999;
+  photo.size = UINT32_MAX;
+  name = photo_name(photo, Suffix::kPart).text;
+  REQUIRE(parse_photo_name(name.c_str(), &read, &suffix));
+  CHECK(read.undated);
+}
+
+TEST_CASE("photos on the card outlive the program, in the order of taking") {
+  for (Order order : {Order::kOldestFirst, Order::kNewestFirst}) {
+    Bench bench(order);
+    for (int i = 0; i < 100; ++i) REQUIRE(bench.add());
+    CHECK(bench.spool->queued() == 100);
+    bench.boot = 0x2222;
+    bench.start(order);
+    CHECK(bench.spool->queued() == 100);
+    for (int i = 0; i < 5; ++i) REQUIRE(bench.add());
+    std::vector<uint32_t> sent = bench.drain();
+    REQUIRE(sent.size() == 105);
+    bool newest = order == Order::kNewestFirst;
+    for (uint32_t i = 0; i < 105; ++i) CHECK_UNARY(sent[i] == (newest ? 105 - i : i + 1));
+    CHECK(bench.world.storage.files.empty());
+    CHECK(bench.spool->queued() == 0);
+    CHECK(bench.world.storage.lists < 30);
+  }
+}
+
+TEST_CASE("the newest goes first while older ones wait") {
+  Bench bench(Order::kNewestFirst);
+  for (int i = 0; i < 50; ++i) bench.add();
+  Photo* photo = bench.spool->next(0);
+  CHECK(photo->seq == 50);
+  bench.spool->settle(photo, Fate::kAcked, "");
+  bench.add();
+  CHECK(bench.spool->next(0)->seq == 51);
+  bench.spool->order(Order::kOldestFirst);
+  CHECK(bench.spool->next(0)->seq == 1);
+  CHECK(bench.drain().size() == 50);
+}
+
+TEST_CASE("power may fail at any byte: a photo is there whole or not at all") {
+  // Twice: while the second photo is written, and while the first is removed.
+  for (uint64_t budget = 0; budget < 400; ++budget) {
+    Bench bench;
+    REQUIRE(bench.add());
+    bench.world.slot_count = 0;
+    bench.start();
+    bench.world.storage.budget = budget;
+    bool kept = bench.add();
+    Photo* first = bench.spool->next(0);
+    if (first != nullptr && bench.content(*first) != "unreadable") {
+      bench.spool->settle(first, Fate::kAcked, "");
+    }
+    bench.world.storage.restore();
+    bench.start();
+    std::vector<uint32_t> found = bench.drain();
+    CHECK_UNARY(found.size() <= 2);
+    bool second = !found.empty() && found.back() == 2;
+    CHECK_UNARY(second == kept);
+    CHECK_UNARY(bench.world.storage.files.empty());  // no leftovers
+    CHECK_UNARY_FALSE(bench.world.journal.repeated);
+  }
+}
+
+TEST_CASE("a file that is not as its name says is no photo") {
+  Bench bench;
+  bench.add();
+  bench.add();
+  for (auto& file : bench.world.storage.files) {
+    if (file.first.find("-0000000001-") != string::npos) file.second.resize(100);
+  }
+  bench.world.storage.files["holiday.jpg"] = "not ours";
+  bench.start();
+  CHECK(bench.drain() == std::vector<uint32_t>{2});
+  CHECK(bench.world.storage.files.count("holiday.jpg") == 1);
+  CHECK(bench.world.journal.count(Fate::kDamaged) == 1);
+}
+
+TEST_CASE("the card is a ring by bytes; what is in flight stays") {
+  Bench bench;
+  bench.spool->limit(3000);
+  for (int i = 0; i < 10; ++i) bench.add();
+  Photo* flying = bench.spool->next(0);
+  REQUIRE(flying->seq == 1);
+  flying->state = Photo::State::kInFlight;
+  bench.add();
+  bench.add();
+  CHECK(bench.world.storage.used() == 3000);
+  CHECK(bench.world.journal.count(Fate::kEvicted) == 2);
+  CHECK(bench.spool->lost() == 2);
+  bench.spool->recall();
+  CHECK(bench.drain() == std::vector<uint32_t>{1, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+}
+
+TEST_CASE("a card that is almost full of other things makes room among its photos") {
+  Bench bench;
+  bench.world.storage.capacity = Spool::kMinFree + 1000;
+  for (int i = 0; i < 5; ++i) CHECK(bench.add());
+  CHECK(bench.drain() == std::vector<uint32_t>{3, 4, 5});
+}
+
+TEST_CASE("without a card the newest few stay in memory") {
+  Bench bench;
+  bench.world.storage.present = false;
+  bench.start();
+  for (int i = 0; i < 6; ++i) CHECK(bench.add());
+  CHECK(bench.spool->in_memory() == 4);
+  CHECK(bench.world.journal.count(Fate::kEvicted) == 2);
+  CHECK_FALSE(bench.add(World::kSlotSize + 1));
+  CHECK(bench.drain() == std::vector<uint32_t>{3, 4, 5, 6});
+}
+
+TEST_CASE("one slot is kept free of flights, and all in flight means no room") {
+  Bench bench;
+  bench.world.storage.present = false;
+  bench.start();
+  for (int i = 0; i < 4; ++i) bench.add();
+  for (int i = 0; i < 3; ++i) bench.spool->next(0)->state = Photo::State::kInFlight;
+  CHECK(bench.spool->next(0) == nullptr);
+  CHECK(bench.spool->has_room(300));
+  CHECK(bench.add());
+  CHECK(bench.spool->flying() == 3);
+}
+
+TEST_CASE("a card that fails makes way for memory, one that comes is used") {
+  Bench bench;
+  bench.add();
+  bench.world.storage.full = true;
+  CHECK(bench.add());
+  CHECK(bench.spool->in_memory() == 1);
+  bench.world.storage.full = false;
+  bench.world.storage.present = false;
+  bench.spool->check_card();
+  CHECK(bench.add());
+  CHECK(bench.spool->in_memory() == 2);
+  bench.world.storage.present = true;
+  bench.spool->check_card();
+  CHECK(bench.add());
+  CHECK(bench.spool->queued() == 4);
+  CHECK(bench.drain() == std::vector<uint32_t>{1, 2, 3, 4});
+}
+
+TEST_CASE("a photo that waits for a retry lets others pass") {
+  Bench bench;
+  for (int i = 0; i < 40; ++i) bench.add();
+  Photo* photo = bench.spool->next(0);
+  bench.spool->postpone(photo, 5000);
+  CHECK(bench.drain().size() == 39);
+  bench.world.clock.now = 5000;
+  CHECK(bench.drain() == std::vector<uint32_t>{1});
+}
+
+TEST_CASE("the state is taken up only whole, and only after sleep") {
+  World world;
+  Schedule schedule(world.clock, world.rtc);
+  CHECK_FALSE(schedule.start(true, world.random));  // noise from power-on
+  uint64_t boot = world.rtc.boot;
+  schedule.take_seq(world.random);
+  schedule.set_time(1767225600000);
+  schedule.prepare_sleep(60000);
+  RtcState slept = world.rtc;
+  CHECK(schedule.start(true, world.random));
+  CHECK(world.rtc.boot == boot);
+  CHECK(world.rtc.seq == 1);
+  CHECK(schedule.unix_ms(schedule.board_ms()) == 1767225660000);
+  CHECK_FALSE(schedule.start(false, world.random));
+  CHECK(world.rtc.boot != boot);
+  for (size_t i = 0; i < offsetof(RtcState, check); ++i) {
+    world.rtc = slept;
+    reinterpret_cast<uint8_t*>(&world.rtc)[i] ^= 0x10;
+    CHECK_FALSE(schedule.start(true, world.random));
+  }
+}
+
+TEST_CASE("times that sleep's clock got wrong are corrected by camd's") {
+  World world;
+  Schedule before(world.clock, world.rtc);
+  before.start(false, world.random);
+  before.set_time(1767225600000);
+  before.prepare_sleep(600000);
+  Schedule schedule(world.clock, world.rtc);
+  REQUIRE(schedule.start(true, world.random));
+  world.clock.now = 500;
+  uint64_t taken = schedule.unix_ms(schedule.board_ms());
+  CHECK(taken == 1767226200500);
+  CHECK(schedule.corrected(taken) == taken);
+  world.clock.now = 3000;
+  schedule.set_time(1767226221000);  // it is 18 s later than the board believes
+  CHECK(schedule.corrected(taken) == 1767226218500);
+  CHECK(schedule.corrected(taken - 1000) == taken - 1000);  // of the wake before
+  world.clock.now = 4000;
+  CHECK(schedule.corrected(schedule.unix_ms(schedule.board_ms())) == 1767226222000);
+}
+
+TEST_CASE("photos keep the beat") {
+  World world;
+  Schedule schedule(world.clock, world.rtc);
+  schedule.start(false, world.random);
+  CHECK(schedule.photo_due(10000));
+  CHECK_FALSE(schedule.photo_due(0));
+  world.clock.now = 300;
+  schedule.photo_taken(10000);
+  CHECK(schedule.until_next_ms() == 9700);
+  world.clock.now = 34000;  // busy for three beats
+  schedule.photo_taken(10000);
+  CHECK(schedule.until_next_ms() == 6000);
+  schedule.replan(2000);
+  CHECK(schedule.until_next_ms() == 2000);
+}
