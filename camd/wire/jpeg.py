@@ -19,6 +19,7 @@ _FILL = re.compile(rb"\xff*(?=\xff)")
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _LONGEST_HEAD = 9
 _SOS, _EOI = 0xDA, 0xD9
+_CUT = -1
 
 
 class State(Enum):
@@ -75,23 +76,23 @@ class JpegWalk:
         at = start
         if self.state is _SCAN:
             return self._scan(data, at, end)
-        while at < end and self.declared:
-            if self.state is _SEGMENT:
-                step = min(self._left, end - at)
-                at += step
-                self.claimed += step
-                self._left -= step
+        while at < end:
+            state = self.state
+            if state is _MARKER:
+                to = self._marker(data, at, end)
+            elif state is _SEGMENT:
+                to = min(at + self._left, end)
+                self.claimed += to - at
+                self._left -= to - at
                 if not self._left:
                     self.state = self._then
-                continue
-            if self.state is _MARKER and (fill := _FILL.match(data, at, end)) is not None:
-                self.claimed += fill.end() - at
-                at = fill.end()
-            head = data[at : min(end, at + _LONGEST_HEAD)]
-            used = self._soi(head) if self.state is _START else self._marker(head)
-            if used is None:
+            elif state is _START:
+                to = self._soi(data, at, end)
+            else:
                 return at
-            at += used
+            if to < 0:
+                return at
+            at = to
         return at
 
     def _scan(self, data: bytes, at: int, end: int) -> int:
@@ -105,57 +106,64 @@ class JpegWalk:
         self.claimed += to - at
         return to
 
-    def _soi(self, head: bytes) -> int | None:
-        if not SOI.startswith(head[:2]):
-            return self._broken()
-        if len(head) < 2:
-            return None
+    def _soi(self, data: bytes, at: int, end: int) -> int:
+        """Behind SOI; -1 where it is cut off."""
+        if not SOI.startswith(data[at : min(end, at + 2)]):
+            return self._broken(at)
+        if end - at < 2:
+            return _CUT
         self.state = _MARKER
-        return 2
+        return at + 2
 
-    def _marker(self, head: bytes) -> int | None:
-        """How much of *head* is used; None where it ends too early to tell."""
-        if head[0] != 0xFF:
-            return self._broken()
-        if len(head) < 2:
-            return None
-        code = head[1]
+    def _marker(self, data: bytes, at: int, end: int) -> int:
+        """Behind a marker and what of its segment tells something, or behind the fill before it;
+        -1 where the marker is cut off."""
+        if data[at] != 0xFF:
+            return self._broken(at)
+        if at + 1 < end and data[at + 1] == 0xFF:
+            fill = _FILL.match(data, at, end)
+            assert fill is not None, "two FF are fill"
+            self.claimed += fill.end() - at
+            return fill.end()
+        if end - at < 2:
+            return _CUT
+        code = data[at + 1]
         if code == _EOI:
             self.state = _ENDED
-            return 2
+            return at + 2
         if code < 0xC0 or 0xD0 <= code <= 0xD8:
-            return self._broken()
-        if len(head) < 4:
-            return None
-        length = int.from_bytes(head[2:4], "big")
+            return self._broken(at)
+        if end - at < 4:
+            return _CUT
+        length = data[at + 2] << 8 | data[at + 3]
         if length < 2 or self._segments == MAX_SEGMENTS:
-            return self._broken()
+            return self._broken(at)
         used = 4
         if code in _FRAME_HEADERS:
             if length < 8:
-                return self._broken()
-            if len(head) < _LONGEST_HEAD:
-                return None
+                return self._broken(at)
+            if end - at < _LONGEST_HEAD:
+                return _CUT
             used = _LONGEST_HEAD
-            self.height = int.from_bytes(head[5:7], "big")
-            self.width = int.from_bytes(head[7:9], "big")
+            self.height = data[at + 5] << 8 | data[at + 6]
+            self.width = data[at + 7] << 8 | data[at + 8]
             if not self.width or not self.height:
-                return self._broken()
+                return self._broken(at)
         self._segments += 1
         self._then = _MARKER
         if code == _SOS:
             if not self.width:
-                return self._broken()
+                return self._broken(at)
             self._scans += 1
             self._then = _SCAN
         self.claimed = used - 2
         self._left = length + 2 - used
         self.state = _SEGMENT if self._left else self._then
-        return used
+        return at + used
 
-    def _broken(self) -> int:
+    def _broken(self, at: int) -> int:
         self.state = _BROKEN
-        return 0
+        return at
 
 
 class NotAJpegError(ValueError):
