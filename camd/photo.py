@@ -153,7 +153,7 @@ class Receipt:
         return (self.camera, self.boot, self.seq)
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - says what became of a photo, and is no mistake
     """The photo was not stored.
 
     :ivar reason: the word for the wire.

@@ -1,0 +1,58 @@
+"""Many deadlines, one timer, and moving one costs nothing.
+
+A second's grain is enough for everything that a board is given time for.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from math import ceil, inf
+from typing import Protocol
+
+from attrs import define, field
+
+NEVER = inf
+
+
+class Bound(Protocol):
+    """Whatever has a deadline. *due*: seconds on the clock; it may be moved later at will."""
+
+    due: float
+
+    def overdue(self) -> None:
+        """The deadline has passed."""
+        ...
+
+
+@define(eq=False)
+class Deadlines:
+    """A wheel of one-second slots.
+
+    An item lies in the slot of a deadline that it had once; when that slot comes up and its
+    deadline has moved on, it moves to a later one. To bring one forward, or to give one to an
+    item that had none, say `watch`.
+
+    :ivar seconds: the clock.
+    """
+
+    seconds: Callable[[], float]
+    _slots: defaultdict[int, list[Bound]] = field(factory=lambda: defaultdict(list))
+    _next: int = -1
+
+    def watch(self, item: Bound, due: float) -> None:
+        """*item* is `overdue` soon after *due*, unless that is moved."""
+        item.due = due
+        if due != NEVER:
+            self._slots[ceil(due)].append(item)
+
+    def tick(self) -> None:
+        """Called about once a second."""
+        now = self.seconds()
+        if self._next < 0:
+            self._next = min(self._slots, default=int(now))
+        while self._next <= now:
+            for item in self._slots.pop(self._next, ()):
+                if item.due <= now:
+                    item.overdue()
+                elif item.due != NEVER:
+                    self._slots[max(ceil(item.due), self._next + 1)].append(item)
+            self._next += 1

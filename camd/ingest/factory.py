@@ -1,0 +1,214 @@
+"""Who is connected, what all connections share, and what nobody gets more of."""
+
+import ipaddress
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import ServerFactory
+from twisted.logger import Logger
+
+from camd.config import Config
+from camd.fleet import Fleet
+from camd.ingest.attempts import Attempts
+from camd.ingest.board_v1 import BoardV1
+from camd.ingest.board_v2 import BoardV2
+from camd.ingest.budget import Budget
+from camd.ingest.deadlines import Deadlines
+from camd.ingest.protocol import CameraProtocol
+from camd.intake import Intake
+from camd.keys import KeyRing
+from camd.live import Live
+from camd.news import Kind
+from camd.photo import CameraId
+
+log = Logger()
+
+
+@define(eq=False)
+class CameraFactory(ServerFactory):
+    """Tracks the connected cameras, whichever door they came by, and makes a `CameraProtocol` of
+    each connection.
+
+    :ivar clock: the reactor, as far as it is a clock.
+    :ivar now: unix seconds.
+    :ivar fps: pictures a second that a watched v2 board is asked for.
+    :ivar hung_up: why connections were ended, counted.
+    """
+
+    config: Callable[[], Config]
+    intake: Intake
+    fleet: Fleet
+    live: Live
+    keyring: KeyRing
+    clock: IReactorTime
+    now: Callable[[], float]
+    fps: int = 5
+    stopping: bool = False
+    hung_up: Counter[str] = field(factory=Counter)
+    accepted: int = 0
+    connections: set[CameraProtocol] = field(factory=set)
+    deadlines: Deadlines = field(init=False)
+    budget: Budget = field(init=False)
+    attempts: Attempts = field(init=False)
+    _unproven: dict[CameraProtocol, None] = field(factory=dict)
+    _addresses: Counter[str] = field(factory=Counter)
+    _said: dict[tuple[str, str], float] = field(factory=dict)
+    _idle: "list[Deferred[None]]" = field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self.deadlines = Deadlines(self.clock.seconds)
+        self.budget = Budget(lambda: self.config().limits.held)
+        self.attempts = Attempts(self.clock.seconds)
+        self.live.attention.append(self._attention)
+
+    noisy = False
+
+    # ---- connections
+
+    def buildProtocol(self, addr: IAddress | None) -> CameraProtocol:
+        return CameraProtocol(self)
+
+    def connected(self, protocol: CameraProtocol) -> None:
+        """One more. Where there are too many, the one that has waited longest without showing a
+        camera goes; where all have shown one, this one does."""
+        self.accepted += 1
+        self.connections.add(protocol)
+        self._unproven[protocol] = None
+        if len(self.connections) > self.config().limits.connections:
+            self._make_room(next(iter(self._unproven)), "connections")
+
+    def identified(self, protocol: CameraProtocol) -> str:
+        """The first byte has come, and so the peer is known, behind a proxy too: its address."""
+        address = address_of(protocol.transport.getPeer())
+        self._addresses[address] += 1
+        if self._addresses[address] > self.config().limits.connections_per_address:
+            oldest = next((other for other in self._unproven if other.address == address), protocol)
+            self._make_room(oldest, "connections_per_address")
+        return address
+
+    def proven(self, protocol: CameraProtocol) -> None:
+        self._unproven.pop(protocol, None)
+
+    def gone(self, protocol: CameraProtocol) -> None:
+        self.connections.discard(protocol)
+        self._unproven.pop(protocol, None)
+        if protocol.address:
+            self._addresses[protocol.address] -= 1
+            if not self._addresses[protocol.address]:
+                del self._addresses[protocol.address]
+        if not self.connections:
+            for waiting in self._idle:
+                waiting.callback(None)
+            self._idle.clear()
+
+    def _make_room(self, protocol: CameraProtocol, limit: str) -> None:
+        self.count(limit)
+        self.say("{address}: hung up on, limits.{limit} is reached", limit=limit,
+                 address=protocol.address or "somebody silent")  # fmt: skip
+        self._unproven.pop(protocol, None)
+        protocol.closing = True
+        protocol.transport.abortConnection()
+
+    def recheck(self) -> None:
+        """The configuration or the keys have changed: who would not be let in now is hung up on."""
+        for camera in tuple(self.fleet.cameras.values()):
+            session = camera.session
+            if isinstance(session, BoardV2) and not session.still_welcome():
+                session.kick()
+
+    def drain(self) -> "Deferred[None]":
+        """No new photo from now on; fires when every connection has had its answers and is
+        closed."""
+        self.stopping = True
+        done: Deferred[None] = Deferred()
+        self._idle.append(done)
+        for protocol in tuple(self.connections):
+            protocol.drain()
+        if not self.connections:
+            self._idle.remove(done)
+            done.callback(None)
+        return done
+
+    def close(self) -> None:
+        """End what is still open."""
+        for protocol in tuple(self.connections):
+            protocol.transport.abortConnection()
+
+    # ---- who may come in
+
+    def keys(self, camera: CameraId) -> tuple[bytes, ...] | None:
+        """The keys of *camera*; None where it was never enrolled."""
+        return self.keyring.keys_of(camera)
+
+    def may_enter_v1(self, camera: CameraId, address: str) -> bool:
+        """Whether a board that cannot prove anything may store photos as *camera*."""
+        if self.keys(camera) is not None:
+            return False
+        config = self.config()
+        return config.cameras.unknown == "accept" or config.named_address(address) is not None
+
+    def may_exist(self, camera: CameraId) -> bool:
+        """Whether a camera without a key may come to be."""
+        return camera in self.fleet or len(self.fleet.cameras) < self.config().limits.cameras
+
+    def barred(self, address: str) -> bool:
+        limits = self.config().limits
+        return self.attempts.barred(address, limits.wrong_keys, limits.wrong_keys_within)
+
+    def wrong_key(self, address: str, camera: CameraId) -> None:
+        self.attempts.failed(address, self.config().limits.wrong_keys)
+        if camera in self.fleet:
+            self.fleet.news.tell(Kind.DENIED, camera, f"a wrong key from {address}")
+
+    # ---- what is said of it
+
+    def count(self, why: str) -> None:
+        self.hung_up[why] += 1
+
+    def say(self, text: str, **fields: Any) -> None:
+        """A warning in the log, at most so many a second for each address and kind."""
+        key = (str(fields.get("address", fields.get("camera", ""))), text)
+        now = self.clock.seconds()
+        if now < self._said.get(key, 0.0):
+            return
+        if len(self._said) > 10_000:
+            self._said.clear()
+        self._said[key] = now + 1 / self.config().limits.log_per_second
+        log.warn(text, **fields)
+
+    def _attention(self, camera: CameraId, watched: bool) -> None:
+        """Somebody watches, or nobody any more: its boards are told."""
+        record = self.fleet.cameras.get(camera)
+        session = record.session if record is not None else None
+        if isinstance(session, BoardV2):
+            session.watched(watched)
+        elif isinstance(session, BoardV1) and watched:
+            session.watched()
+
+
+class SecureCameraFactory(ServerFactory):
+    """The same for the door with TLS, where lines carry no macs."""
+
+    noisy = False
+
+    def __init__(self, cameras: CameraFactory) -> None:
+        self.cameras = cameras
+
+    def buildProtocol(self, addr: IAddress | None) -> CameraProtocol:
+        return CameraProtocol(self.cameras, secure=True)
+
+
+def address_of(peer: Any) -> str:
+    """A peer's address for people and limits: without a port, and never empty."""
+    if not isinstance(peer, IPv4Address | IPv6Address):
+        return "local"
+    host: str = peer.host
+    if host.startswith("::ffff:"):
+        mapped = ipaddress.IPv6Address(host).ipv4_mapped  # a proxy may write it in hex
+        return host if mapped is None else str(mapped)
+    return host
