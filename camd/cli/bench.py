@@ -1,0 +1,77 @@
+"""``camd bench``: what this machine can take in."""
+
+import json
+from pathlib import Path
+
+import click
+from attrs import asdict
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from camd.bench.run import BenchError, Figures, connection_memory, measure
+from camd.pictures import FRAMESIZES, PicturesUnavailableError
+
+
+@click.command()
+@click.option("--boards", type=click.IntRange(1, 4096), multiple=True, default=(16, 256))
+@click.option("--size", type=click.Choice(sorted(FRAMESIZES)), multiple=True, default=("vga",))
+@click.option("--seconds", type=click.FloatRange(1, 600), default=4.0, help="For each load.")
+@click.option("--connections", type=click.IntRange(0, 10_000), default=1000,
+              help="Idle ones, to weigh; 0 leaves that out.")  # fmt: skip
+@click.option("--dir", "where", default=".", help="On the disk that is to be measured.",
+              type=click.Path(exists=True, file_okay=False, path_type=Path))  # fmt: skip
+@click.option("--pin/--no-pin", default=True, help="Daemon and load on a processor each.")
+@click.option("--json", "as_json", is_flag=True, help="Figures as JSON.")
+def bench(
+    boards: tuple[int, ...],
+    size: tuple[str, ...],
+    seconds: float,
+    connections: int,
+    where: Path,
+    pin: bool,
+    as_json: bool,
+) -> None:
+    """Measure what this machine can take in: durable photos a second, how long an answer takes,
+    processor time a photo, memory a connection. The yardstick is a program that makes one photo
+    after the other durable, on the same disk in the same run."""
+    figures: list[Figures] = []
+    memory: tuple[int, int] | None = None
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    try:
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("")
+            for name in size:
+                for number in boards:
+                    progress.update(task, description=f"{number} boards, {name}")
+                    figures.append(measure(where, number, name, seconds, pin))
+            if connections:
+                progress.update(task, description=f"{connections} idle connections")
+                memory = connection_memory(where, connections)
+    except (BenchError, PicturesUnavailableError) as error:
+        raise click.ClickException(str(error)) from None
+    if as_json:
+        rows = [{**asdict(row), "ratio": row.ratio} for row in figures]
+        idle, each = memory or (None, None)
+        click.echo(json.dumps({"loads": rows, "idle_bytes": idle, "connection_bytes": each}))
+        return
+    Console().print(_table(figures))
+    if memory is not None:
+        idle, each = memory
+        click.echo(f"memory: {idle / 1e6:.1f} MB idle, {each} bytes a connection")
+
+
+def _table(figures: list[Figures]) -> Table:
+    table = Table(title="durable photos")
+    for heading in (
+        "boards", "photo", "photos/s", "MB/s", "ACK p50", "ACK p99", "CPU/photo", "refused",
+        "one by one", "ratio",
+    ):  # fmt: skip
+        table.add_column(heading, justify="right")
+    for row in figures:
+        table.add_row(
+            str(row.boards), f"{row.size / 1000:.0f} kB", f"{row.rate:.0f}",
+            f"{row.megabytes:.1f}", f"{row.p50 * 1e3:.1f} ms", f"{row.p99 * 1e3:.1f} ms",
+            f"{row.cpu * 1e6:.0f} µs", str(row.refused), f"{row.naive:.0f}/s", f"{row.ratio:.1f}",
+        )  # fmt: skip
+    return table
