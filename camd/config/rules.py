@@ -18,6 +18,7 @@ N = TypeVar("N", int, float)
 Rule = Callable[[Any], Any]
 
 _PORT = re.compile(r"(?:haproxy:)?(?:tcp|tcp6|ssl):(?:port=([^:]*)|([^:=]*))(?::.*)?", re.ASCII)
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|[0-9a-f:]{2,39}", re.ASCII)
 _ENDPOINT = re.compile(r"[A-Za-z][A-Za-z0-9]*:[^\x00-\x1f\x7f]+", re.ASCII)
 
 
@@ -86,6 +87,14 @@ def normal_address(text: str) -> str:
     if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
         found = found.ipv4_mapped
     return str(found)
+
+
+def host_name(value: str) -> str:
+    """A host's name or address in lower case, without a port."""
+    name = value.lower().strip("[]")
+    if _HOST.fullmatch(name) is None:
+        raise ValueError('a host without a port, such as "cameras.example.org"')
+    return name
 
 
 def endpoint(value: str) -> str:

@@ -21,6 +21,7 @@ from camd.config.rules import (
     between,
     endpoint,
     endpoint_or_off,
+    host_name,
     lasting,
     normal_address,
     one_line,
@@ -40,6 +41,7 @@ Endpoint = Annotated[str, endpoint]
 Line = Annotated[str, one_line]
 Zone = Annotated[str, time_zone]
 Address = Annotated[str, normal_address]
+HostName = Annotated[str, host_name]
 Id = Annotated[CameraId, parse_camera_id]
 
 KIB = 1024
@@ -153,7 +155,7 @@ class LimitsConfig:
     """
 
     connections: Some = 12_000
-    connections_per_address: Some = 4096
+    connections_per_address: Some = 12_000
     held: Bytes = Bytes(128 * MIB)
     commands_in_flight: Some = 16
     wrong_keys: Some = 10
@@ -221,6 +223,54 @@ class TlsConfig:
         if self.certificate is None:
             return ()
         return self.listen or ("tcp:8941",)
+
+
+@frozen
+class WebConfig:
+    """The page, the API and the live view; other than on loopback only with a password.
+
+    :ivar listen: an endpoint, or ``off``.
+    :ivar hosts: names by which browsers call this machine, besides those it knows itself.
+    :ivar session: seconds for which somebody stays signed in.
+    :ivar login_attempts: wrong passwords after which an address has to wait.
+    :ivar login_within: seconds in which those are counted, and for which it waits.
+    :ivar connections: connections of browsers and programs at most, in all.
+    :ivar connections_per_address: the same from one address.
+    :ivar body: bytes that come with a request at most.
+    :ivar request: seconds for a whole request to come in.
+    :ivar viewers: who may watch live at once, over all cameras.
+    :ivar listeners: who may follow the events at once.
+    :ivar fps: pictures a second at most that a viewer is shown, and a v2 board asked for.
+    :ivar stale: seconds without a picture after which viewers are told so.
+    :ivar threads: threads that read files and make thumbnails.
+    :ivar waiting: thumbnails that wait to be made at most.
+    :ivar thumbs_max: bytes that thumbnails may take on the disk; 0 keeps none.
+    :ivar telemetry_step: seconds between two measurements that are remembered.
+    :ivar telemetry_samples: measurements that are remembered of a camera.
+    :ivar telemetry_cameras: cameras of which any are remembered.
+    """
+
+    listen: Annotated[str, endpoint_or_off] = _setting(
+        "tcp:8942:interface=127.0.0.1", restart=True, flag="--web"
+    )
+    hosts: tuple[HostName, ...] = ()
+    session: Annotated[Seconds, lasting(Seconds(MINUTE))] = Seconds(30 * DAY)
+    login_attempts: Some = 10
+    login_within: Span = Seconds(MINUTE)
+    connections: Some = 1024
+    connections_per_address: Some = 512
+    body: Annotated[Bytes, between(1024, 16 * MIB)] = Bytes(64 * KIB)
+    request: Span = Seconds(20.0)
+    viewers: Count = 256
+    listeners: Count = 256
+    fps: Annotated[int, between(1, 60)] = _setting(10, restart=True)
+    stale: Span = Seconds(5.0)
+    threads: Annotated[int, between(1, 16)] = _setting(2, restart=True)
+    waiting: Some = 256
+    thumbs_max: Bytes = Bytes(256 * MIB)
+    telemetry_step: Seconds = Seconds(5 * MINUTE)
+    telemetry_samples: Annotated[int, between(1, 10_000)] = 288
+    telemetry_cameras: Count = 1000
 
 
 @frozen
@@ -330,6 +380,7 @@ class Config:
     :ivar limits: what nobody gets more of.
     :ivar times: how long camd waits for boards.
     :ivar tls: the door for cameras that speak TLS.
+    :ivar web: the page, the API and the live view.
     :ivar manhole: a Python prompt over SSH.
     :ivar log: what is written to the log.
     :ivar camera_entries: what is different about single cameras; ``camera`` in the file and
@@ -343,6 +394,7 @@ class Config:
     limits: LimitsConfig = LimitsConfig()
     times: TimesConfig = TimesConfig()
     tls: TlsConfig = TlsConfig()
+    web: WebConfig = WebConfig()
     manhole: ManholeConfig = ManholeConfig()
     log: LogConfig = LogConfig()
     camera_entries: tuple[CameraEntry, ...] = field(default=(), alias="camera")
