@@ -1,0 +1,89 @@
+"""The options that every command has, and the configuration that they make."""
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import click
+
+from camd.config import Loaded, load
+from camd.keys import KeyFileError, KeyRing
+from camd.photo import CameraId, parse_camera_id
+from camd.store.folders import OWN
+from camd.store.schema import CatalogError
+from camd.store.store import StoreError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def configured(command: Callable[Concatenate[Loaded, P], R]) -> Callable[..., R]:
+    """*command* is given the configuration first, as the daemon would have it.
+
+    ``--config`` and ``--store`` may stand before the command's name or behind it.
+    """
+
+    @click.option(
+        "--config", type=click.Path(path_type=Path), metavar="FILE", help="The configuration file."
+    )
+    @click.option("--store", metavar="DIR", help="The directory of the photos.")
+    @click.pass_context
+    @functools.wraps(command)
+    def run(ctx: click.Context, *args: Any, **options: Any) -> R:
+        config, store = options.pop("config"), options.pop("store")
+        general = ctx.obj or (None, None)
+        loaded = load(
+            config if config is not None else general[0],
+            os.environ,
+            {"store.path": store if store is not None else general[1]},
+        )
+        return command(loaded, *args, **options)
+
+    return run
+
+
+def camera_id(ctx: click.Context, param: click.Parameter, value: str | None) -> CameraId | None:
+    """A camera's id on the command line; the callback of its argument."""
+    if value is None:
+        return None
+    try:
+        return parse_camera_id(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r}: {error}", ctx, param) from error
+
+
+def own_directory(loaded: Loaded) -> Path:
+    """What camd keeps for itself in the store."""
+    return loaded.config.store.path / OWN
+
+
+def key_ring(loaded: Loaded, *, aloud: bool = False) -> KeyRing:
+    """The keys of the store.
+
+    :param aloud: what is wrong with key files is said on stderr.
+    """
+
+    def said(error: KeyFileError) -> None:
+        click.echo(f"camd: {error}", err=True)
+
+    return KeyRing(own_directory(loaded) / "keys", said if aloud else None)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """What the store cannot do is an error of one line."""
+    try:
+        yield
+    except (CatalogError, StoreError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def existing_store(loaded: Loaded) -> Path:
+    """The store's directory; it is there."""
+    root = loaded.config.store.path
+    if not root.is_dir():
+        raise click.ClickException(f"there is no store at {root}")
+    return root
