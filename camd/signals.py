@@ -1,0 +1,42 @@
+"""What the operator says by signals.
+
+SIGHUP reads the configuration again. SIGTERM and SIGINT stop politely; the second one at once.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define
+from twisted.logger import Logger
+
+log = Logger()
+
+
+@define(eq=False)
+class Signals:
+    """:ivar rehash: called in the reactor's thread on SIGHUP."""
+
+    reactor: Any
+    rehash: Callable[[], None]
+    _stopping: bool = False
+
+    def install(self) -> None:
+        """Handlers are in place; the reactor must run already, since it installs its own."""
+        signal.signal(signal.SIGHUP, self._hup)
+        signal.signal(signal.SIGTERM, self._term)
+        signal.signal(signal.SIGINT, self._term)
+
+    def _hup(self, *_: object) -> None:
+        self.reactor.callFromThread(self.rehash)
+
+    def _term(self, *_: object) -> None:
+        if self._stopping:
+            os._exit(1)
+        self._stopping = True
+        self.reactor.callFromThread(self._stop)
+
+    def _stop(self) -> None:
+        log.info("stopping; once more to stop at once")
+        self.reactor.stop()
