@@ -87,7 +87,7 @@ class BoardV2:
         self._refuse: Reason | None = None  # why the payload under way is not kept
         self._payload_since = 0.0
         self._payload_got = 0
-        self._line_since = 0.0
+        self._line_since = protocol.factory.clock.seconds()  # its end is awaited already
         self._pings = 0
         self._number = 0
         self._commands: dict[int, _Waiting] | None = None
@@ -151,6 +151,7 @@ class BoardV2:
                 protocol.expect(times.ping)
 
     def _happened(self, event: v2.Event) -> None:
+        self._line_since = 0.0
         if isinstance(event, v2.Message):
             if self._camera is None:
                 self._open(event.line)
@@ -257,9 +258,7 @@ class BoardV2:
 
     def _oversized(self, line: Line) -> None:
         if line.verb == "FRAME":
-            head = messages.parse_frame(line)
-            self._no(head, Reason.SIZE)
-            self._protocol.factory.intake.refuse(self.name, Reason.SIZE)
+            self._refused(messages.parse_frame(line), Reason.SIZE)
             self._protocol.part()
             return
         raise WireError("syntax", "a payload that is too long")

@@ -9,6 +9,9 @@ from math import ceil, inf
 from typing import Protocol
 
 from attrs import define, field
+from twisted.logger import Logger
+
+log = Logger()
 
 NEVER = inf
 
@@ -48,11 +51,18 @@ class Deadlines:
         """Called about once a second."""
         now = self.seconds()
         if self._next < 0:
-            self._next = min(self._slots, default=int(now))
+            self._next = min((int(now), *self._slots))  # what is watched next may be due sooner
         while self._next <= now:
             for item in self._slots.pop(self._next, ()):
                 if item.due <= now:
-                    item.overdue()
+                    self._overdue(item)
                 elif item.due != NEVER:
                     self._slots[max(ceil(item.due), self._next + 1)].append(item)
             self._next += 1
+
+    def _overdue(self, item: Bound) -> None:
+        """One that fails keeps nobody else from being told."""
+        try:
+            item.overdue()
+        except Exception:
+            log.failure("A deadline could not be kept")

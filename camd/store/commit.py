@@ -1,12 +1,12 @@
 """Many photos, one trip to the disk.
 
-Photos that arrive while the disk is busy wait together, and whichever writer is free takes them
-all. The reactor is told of a whole trip by one call. Nothing here knows what a photo is: jobs go
-in, outcomes come out.
+Photos that arrive while the disk is busy wait together, and a writer that becomes free takes
+those that are cheap to make durable at once: of one folder, which is synced once for all of
+them. The reactor is told of a whole trip by one call. Nothing here knows what a photo is: jobs
+go in, outcomes come out.
 """
 
 import os
-import queue
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,9 +14,6 @@ from typing import Generic, Protocol, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
-
-log = Logger()
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -35,33 +32,95 @@ class _Ticket(Generic[J, R]):
     era: int
 
 
+Tickets = list[_Ticket[J, R]]
+
+
+@define(eq=False)
+class Waiting(Generic[J, R]):
+    """Tickets that wait for a writer, by what they have in common, those that came first first.
+
+    Any thread may call any method.
+    """
+
+    batch: int
+    least: int
+    _by_near: "dict[str, Tickets[J, R]]" = field(factory=dict)
+    _count: int = 0
+    _idle: int = 0
+    _over: bool = False
+    _changed: threading.Condition = field(factory=threading.Condition)
+
+    def add(self, tickets: "Tickets[J, R]", near: Callable[[J], str]) -> None:
+        with self._changed:
+            for ticket in tickets:
+                self._by_near.setdefault(near(ticket.job), []).append(ticket)
+            self._count += len(tickets)
+            self._changed.notify(-(-len(tickets) // self.least))
+
+    def end(self) -> None:
+        """Who waits in `take` gets what is left, and then nothing."""
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
+
+    def take(self) -> "Tickets[J, R]":
+        """A group that is worth a trip, alike as far as can be; blocks until there is one, and
+        is empty when it is over. What waits is shared with writers that are idle."""
+        with self._changed:
+            self._idle += 1
+            while not self._count and not self._over:
+                self._changed.wait()
+            share = -(-self._count // self._idle)
+            self._idle -= 1
+            wanted = min(self.batch, max(self.least, share))
+            group: Tickets[J, R] = []
+            while self._by_near and len(group) < wanted:
+                key = next(iter(self._by_near))
+                tickets = self._by_near[key]
+                some = tickets[: self.batch - len(group)]
+                if len(some) == len(tickets):
+                    del self._by_near[key]
+                else:
+                    self._by_near[key] = tickets[len(some) :]
+                group += some
+            self._count -= len(group)
+            return group
+
+
 @define(eq=False)
 class GroupCommit(Generic[J, R]):
     """Hands jobs to threads of its own in groups, and their outcomes back.
 
     :ivar work: takes a group, returns an outcome for each; blocks; runs in a writer's thread.
         What it raises becomes the failure of every job of the group.
+    :ivar near: what jobs have in common that are cheaper together.
     :ivar writers: how many threads.
     :ivar batch: the most jobs of a group.
     :ivar told: called in the reactor's thread with the size of each group that is through.
+    :ivar least: jobs that are worth a trip of their own.
+    :ivar waiting: jobs that are not through yet.
     """
 
     work: Callable[[Sequence[J]], Sequence[R]]
     _call_from_thread: CallFromThread
     _soon: Callable[[Callable[[], None]], object]
+    near: Callable[[J], str]
     writers: int = 4
     batch: int = 64
     told: Callable[[int], None] = lambda _: None
     least: int = 8
-    _queue: "queue.SimpleQueue[list[_Ticket[J, R]] | None]" = field(factory=queue.SimpleQueue)
-    _gathered: "list[_Ticket[J, R]]" = field(factory=list)
-    _through: "list[tuple[list[_Ticket[J, R]], Sequence[R] | BaseException]]" = field(factory=list)
+    waiting: int = 0
+    _gathered: "Tickets[J, R]" = field(factory=list)
+    _waiting: "Waiting[J, R]" = field(init=False)
+    _through: "list[tuple[Tickets[J, R], Sequence[R] | BaseException]]" = field(factory=list)
     _lock: threading.Lock = field(factory=threading.Lock)
     _threads: list[threading.Thread] = field(factory=list)
-    waiting: int = 0
     _era: int = 0
     _of_era: dict[int, int] = field(factory=lambda: {0: 0})
     _barriers: "list[tuple[int, Deferred[None]]]" = field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self._waiting = Waiting(self.batch, self.least)
 
     def start(self) -> None:
         for number in range(self.writers):
@@ -79,14 +138,6 @@ class GroupCommit(Generic[J, R]):
         self._gathered.append(_Ticket(job, done, self._era))
         return done
 
-    def _hand_over(self) -> None:
-        """What one turn of the reactor has brought goes to the writers, in groups that are worth
-        a trip each."""
-        gathered, self._gathered = self._gathered, []
-        share = max(self.least, -(-len(gathered) // self.writers))
-        for start in range(0, len(gathered), share):
-            self._queue.put(gathered[start : start + share])
-
     def barrier(self) -> "Deferred[None]":
         """Fires when every job that was put before is through."""
         done: Deferred[None] = Deferred()
@@ -96,40 +147,24 @@ class GroupCommit(Generic[J, R]):
         self._lift()
         return done
 
-    def _lift(self) -> None:
-        while self._barriers and not any(
-            left for era, left in self._of_era.items() if era < self._barriers[0][0]
-        ):
-            era, done = self._barriers.pop(0)
-            self._of_era = {e: left for e, left in self._of_era.items() if e >= era}
-            done.callback(None)
-
     def stop(self, timeout: float) -> bool:
         """No job may be put any more; blocks until the writers have gone, at most *timeout*
-        seconds. Whether they have."""
-        self._queue.put(None)
+        seconds each. Whether they have."""
+        self._hand_over()
+        self._waiting.end()
         for thread in self._threads:
             thread.join(timeout)
         return not any(thread.is_alive() for thread in self._threads)
 
-    def _take(self) -> "list[_Ticket[J, R]]":
-        """What waits, at least one; empty when it is over."""
-        group: list[_Ticket[J, R]] = []
-        tickets = self._queue.get()
-        while tickets is not None:
-            group += tickets
-            if len(group) >= self.batch:
-                return group
-            try:
-                tickets = self._queue.get_nowait()
-            except queue.Empty:
-                return group
-        self._queue.put(None)  # for the next writer
-        return group
+    def _hand_over(self) -> None:
+        """What one turn of the reactor has brought goes to the writers."""
+        gathered, self._gathered = self._gathered, []
+        if gathered:
+            self._waiting.add(gathered, self.near)
 
     def _write(self) -> None:
         yield_to_the_reactor()
-        while group := self._take():
+        while group := self._waiting.take():
             outcomes: Sequence[R] | BaseException
             try:
                 outcomes = self.work([ticket.job for ticket in group])
@@ -157,6 +192,14 @@ class GroupCommit(Generic[J, R]):
             self.told(len(group))
         if self._barriers:
             self._lift()
+
+    def _lift(self) -> None:
+        while self._barriers and not any(
+            left for era, left in self._of_era.items() if era < self._barriers[0][0]
+        ):
+            era, done = self._barriers.pop(0)
+            self._of_era = {e: left for e, left in self._of_era.items() if e >= era}
+            done.callback(None)
 
 
 def yield_to_the_reactor() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from attrs import define, field, frozen
 
@@ -25,8 +26,30 @@ PART_PREFIX, PART_SUFFIX = ".camd-", ".part"
 _NAMES_TRIED = 60
 _IOV_MAX = 512
 _RENAME_NOREPLACE = 1
+_AT_FDCWD = -100
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+_NO_SUCH_RENAME = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+"""A file system or a kernel that cannot rename without replacing; it can link, as a rule."""
+
+
+def _from_libc(name: str, *arguments: Any) -> "Callable[..., int] | None":
+    """A call that Python's os does not have, or None where the C library does not either."""
+    try:
+        function = getattr(ctypes.CDLL(None, use_errno=True), name)
+    except AttributeError:
+        return None
+    function.argtypes = arguments
+    found: Callable[..., int] = function
+    return found
+
+
+_SYNC_FILE_RANGE = _from_libc(
+    "sync_file_range", ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint
+)
+_SYNC_FILE_RANGE_WRITE = 2
+_RENAMEAT2 = _from_libc(
+    "renameat2", ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint
+)
 
 
 @frozen
@@ -100,24 +123,15 @@ def publish(part: str, name: str) -> None:
 
     :raises FileExistsError: where somebody has it; a symlink counts.
     """
-    try:
-        os.link(part, name, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        _rename_exclusively(part, name)
-    else:
-        os.unlink(part)
-
-
-def _rename_exclusively(part: str, name: str) -> None:
-    """For file systems without hard links, such as FAT."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.renameat2(
-        -100, os.fsencode(part), -100, os.fsencode(name), _RENAME_NOREPLACE
-    ):  # -100: AT_FDCWD
+    if _RENAMEAT2 is not None:
+        there = _AT_FDCWD, os.fsencode(name)
+        if not _RENAMEAT2(_AT_FDCWD, os.fsencode(part), *there, _RENAME_NOREPLACE):
+            return
         number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), name)
+        if number not in _NO_SUCH_RENAME:
+            raise OSError(number, os.strerror(number), name)
+    os.link(part, name, follow_symlinks=False)
+    os.unlink(part)
 
 
 @define(eq=False)
@@ -281,20 +295,6 @@ class FlatNumbers:
             f"{round(job.when * 1000)} {round(job.received * 1000)}"
         )
         return number
-
-
-def _find_sync_file_range() -> Callable[[int, int, int, int], int] | None:
-    try:
-        function = ctypes.CDLL(None).sync_file_range
-    except AttributeError:
-        return None
-    function.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint]
-    found: Callable[[int, int, int, int], int] = function
-    return found
-
-
-_SYNC_FILE_RANGE = _find_sync_file_range()
-_SYNC_FILE_RANGE_WRITE = 2
 
 
 def _start_writing(fd: int) -> None:

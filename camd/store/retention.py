@@ -189,6 +189,25 @@ def sweep(
     return work.report
 
 
+def delete(
+    catalog: Catalog, root: Path, id: int, now: float, *, dirty: DirtyList | None = None
+) -> SweepReport:
+    """The photo of that number is gone, from the disk and then the catalog; one that is starred
+    or labelled stays.
+
+    :param now: unix seconds.
+    :param dirty: hears of its folder before it goes.
+    :raises CatalogError: from the catalog.
+    :raises OSError: *dirty* could not be written; nothing is unlinked then.
+    """
+    work = _Sweep(catalog, root, round(now * 1000), 1, dirty)
+    try:
+        work.remove(id)
+    finally:
+        work.settle()
+    return work.report
+
+
 class _Sweep:
     """What is under way in one sweep: files are unlinked one by one, all else in bunches."""
 
@@ -218,7 +237,7 @@ class _Sweep:
                 if self.left <= 0:
                     self.report.more = True
                     break
-                self.remove(photo)
+                self.remove(photo.id)
         finally:
             self.settle()
 
@@ -228,11 +247,11 @@ class _Sweep:
             yield from page
             after = (page[-1].taken_ms, page[-1].id)
 
-    def remove(self, photo: Candidate) -> None:
+    def remove(self, id: int) -> None:
         # Looked up again: it may have been starred since the page was read.
-        entry = self.catalog.entry(photo.id)
+        entry = self.catalog.entry(id)
         if entry is None or entry.starred or entry.labelled or entry.deleted_ms is not None:
-            self.refused.add(photo.id)
+            self.refused.add(id)
             return
         folder, _, name = entry.path.rpartition("/")
         if self.dirty is not None:
@@ -240,12 +259,12 @@ class _Sweep:
         try:
             there = self.unlink(folder, name, entry)
         except OSError as error:
-            self.refused.add(photo.id)
+            self.refused.add(id)
             self.report.refused.append(f"{entry.path}: {error.strerror or error}")
             return
         self.left -= 1
         self.freed += entry.size
-        self.unlinked.setdefault(folder, []).append(photo.id)
+        self.unlinked.setdefault(folder, []).append(id)
         if there:
             self.report.deleted += 1
             self.report.bytes += entry.size

@@ -172,6 +172,7 @@ class Store:
             files.store,
             self._call_from_thread,
             self._soon,
+            lambda job: job.folder,
             settings.writers,
             settings.batch,
             self.told,
