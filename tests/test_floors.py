@@ -53,7 +53,7 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def room(dotted: str) -> str:
-    return dotted.split(".")[0]
+    return dotted.partition(".")[0]
 
 
 class Floors(SynchronousTestCase):
@@ -110,4 +110,6 @@ class Floors(SynchronousTestCase):
         self.assertLessEqual(users, {"tap", "cli.simulate"})
 
     def test_the_root_imports_nothing_of_ours(self) -> None:
-        self.assertFalse(any(dotted.startswith("camd") for dotted in imported(ROOT / "__init__.py")))
+        self.assertFalse(
+            any(dotted.startswith("camd") for dotted in imported(ROOT / "__init__.py"))
+        )

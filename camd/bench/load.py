@@ -181,9 +181,8 @@ def main() -> None:
     parser.add_argument("--size", default="vga")
     parser.add_argument("--idle", action="store_true", help="only connect, and wait for a line")
     options = parser.parse_args()
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    del soft
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     load = Load(
         options.port, options.boards, options.seconds, options.warmup, pictures(options.size)
     )

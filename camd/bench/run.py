@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +78,9 @@ class Daemon:
                 "--listen", f"tcp:{self.port}:interface=127.0.0.1",
             ],
             stdout=subprocess.DEVNULL, stderr=(self.directory / "log").open("wb"), env=environ,
-            cwd=self.directory, preexec_fn=_bound(self.processor),
+            cwd=self.directory,
         )  # fmt: skip
+        _bind(self._process.pid, self.processor)
         deadline = time.monotonic() + _START
         while time.monotonic() < deadline:
             with (
@@ -194,18 +195,24 @@ def _load(
     port: int, boards: int, size: str, seconds: float, processor: int | None
 ) -> dict[str, Any]:
     command = [*_LOAD, "--port", str(port), "--boards", str(boards)]
-    done = subprocess.run(
+    with subprocess.Popen(
         [*command, "--size", size, "--seconds", str(seconds)],
-        capture_output=True, preexec_fn=_bound(processor), check=False, timeout=seconds + 60,
-    )  # fmt: skip
-    if done.returncode:
-        words = done.stderr.decode(errors="replace").strip().splitlines()
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as load:  # fmt: skip
+        _bind(load.pid, processor)
+        try:
+            answer, complaint = load.communicate(timeout=seconds + 60)
+        except subprocess.TimeoutExpired:
+            load.kill()
+            raise BenchError("the load did not come to an end") from None
+    if load.returncode:
+        words = complaint.decode(errors="replace").strip().splitlines()
         raise BenchError(f"the load failed: {words[-1] if words else 'it said nothing'}")
-    said: dict[str, Any] = json.loads(done.stdout)
+    said: dict[str, Any] = json.loads(answer)
     return said
 
 
-def _bound(processor: int | None) -> Callable[[], None] | None:
-    if processor is None:
-        return None
-    return lambda: os.sched_setaffinity(0, {processor})
+def _bind(pid: int, processor: int | None) -> None:
+    """From now on that process runs on one processor only."""
+    if processor is not None:
+        os.sched_setaffinity(pid, {processor})

@@ -17,9 +17,14 @@ NEVER = inf
 
 
 class Bound(Protocol):
-    """Whatever has a deadline. *due*: seconds on the clock; it may be moved later at will."""
+    """Whatever has a deadline.
+
+    :ivar due: seconds on the clock; `NEVER` is none.
+    :ivar slot: where it lies on the wheel, which is the wheel's business; 0 at first.
+    """
 
     due: float
+    slot: int
 
     def overdue(self) -> None:
         """The deadline has passed."""
@@ -30,9 +35,9 @@ class Bound(Protocol):
 class Deadlines:
     """A wheel of one-second slots.
 
-    An item lies in the slot of a deadline that it had once; when that slot comes up and its
-    deadline has moved on, it moves to a later one. To bring one forward, or to give one to an
-    item that had none, say `watch`.
+    An item lies in one slot, that of a deadline which it had once; when the slot comes up and the
+    deadline has moved on, it moves to a later one. One that was brought forward leaves something
+    behind in its former slot, which counts for nothing when that comes up.
 
     :ivar seconds: the clock.
     """
@@ -44,8 +49,12 @@ class Deadlines:
     def watch(self, item: Bound, due: float) -> None:
         """*item* is `overdue` soon after *due*, unless that is moved."""
         item.due = due
-        if due != NEVER:
-            self._slots[ceil(due)].append(item)
+        if due == NEVER:
+            return
+        slot = max(ceil(due), self._next)
+        if not item.slot or slot < item.slot:
+            item.slot = slot
+            self._slots[slot].append(item)
 
     def tick(self) -> None:
         """Called about once a second."""
@@ -54,10 +63,13 @@ class Deadlines:
             self._next = min((int(now), *self._slots))  # what is watched next may be due sooner
         while self._next <= now:
             for item in self._slots.pop(self._next, ()):
+                if item.slot != self._next:
+                    continue
+                item.slot = 0
                 if item.due <= now:
                     self._overdue(item)
-                elif item.due != NEVER:
-                    self._slots[max(ceil(item.due), self._next + 1)].append(item)
+                else:
+                    self.watch(item, item.due)
             self._next += 1
 
     def _overdue(self, item: Bound) -> None:

@@ -72,6 +72,7 @@ class CameraProtocol(TwistedProtocol):
         "held",
         "paused",
         "secure",
+        "slot",
         "transport",
     )
 
@@ -82,6 +83,7 @@ class CameraProtocol(TwistedProtocol):
         self.secure = secure
         self.address = ""
         self.due = NEVER
+        self.slot = 0
         self.held = 0
         self.closing = False
         self.half_closed = False
@@ -132,11 +134,8 @@ class CameraProtocol(TwistedProtocol):
 
     def expect(self, seconds: float) -> None:
         """`Talk.overdue` comes after so many seconds without another `expect`."""
-        due = self.factory.deadlines.seconds() + seconds
-        if self.due == NEVER or due < self.due:
-            self.factory.deadlines.watch(self, due)
-        else:
-            self.due = due
+        deadlines = self.factory.deadlines
+        deadlines.watch(self, deadlines.seconds() + seconds)
 
     def expect_nothing(self) -> None:
         self.due = NEVER
