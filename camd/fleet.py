@@ -337,6 +337,7 @@ class Fleet:
             "expected": camera.expected,
             "last_photo": camera.last_photo,
             "kept_at": camera.kept_at,
+            "today": [camera.today, camera.photos_today, camera.bytes_today],
             "fw": camera.fw,
             "model": camera.model,
             "telemetry": camera.telemetry or {},
@@ -354,6 +355,9 @@ class Fleet:
         for name in ("interval", "expected", "last_photo", "kept_at"):
             value = memory.get(name, 0.0)
             setattr(camera, name, float(value) if isinstance(value, int | float) else 0.0)
+        today = memory.get("today")
+        if isinstance(today, list) and len(today) == 3 and all(isinstance(n, int) for n in today):
+            camera.today, camera.photos_today, camera.bytes_today = today
         for name in ("telemetry", "settings"):
             value = memory.get(name)
             setattr(camera, name, dict(value) if isinstance(value, dict) and value else None)

@@ -13,10 +13,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from camd.fleet import DAY, Camera, Fleet
+from camd.histogram import SECONDS, Histogram
 from camd.live import Live
 from camd.news import Kind, News
 from camd.photo import CameraId, Photo, Reason, Receipt, Refused
 from camd.store.quarantine import Quarantine
+from camd.store.schema import CatalogError
 from camd.store.store import Store
 
 log = Logger()
@@ -29,6 +31,7 @@ class Intake:
     """Every photo's way in.
 
     :ivar now: unix seconds.
+    :ivar latency: seconds from a photo's last byte to its promise.
     """
 
     store: Store
@@ -42,6 +45,7 @@ class Intake:
     bytes: int = 0
     again: int = 0
     refusals: Counter[Reason] = field(factory=Counter)
+    latency: Histogram = field(factory=lambda: Histogram(SECONDS))
 
     def accept(self, photo: Photo) -> "Deferred[Receipt]":
         """Fires when *photo* is on stable storage, entered, and news.
@@ -58,7 +62,11 @@ class Intake:
                 photo,
                 Refused(Reason.BUSY, "its quota for today is used up", min(left, 3600)),
             )
-        return self.store.put(photo).addCallbacks(
+        try:
+            stored = self.store.put(photo)
+        except CatalogError as error:
+            return self._refuse(camera, photo, Refused(Reason.IO, str(error)))
+        return stored.addCallbacks(
             self._stored, self._failed, callbackArgs=(camera, photo), errbackArgs=(camera, photo)
         )
 
@@ -95,6 +103,7 @@ class Intake:
         if receipt.again:
             self.again += 1
             return receipt
+        self.latency.add(self.now() - receipt.received)
         self.photos += 1
         self.bytes += receipt.size
         self.fleet.stored(camera, receipt)

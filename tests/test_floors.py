@@ -12,12 +12,12 @@ ROOT = Path(camd.__file__).parent
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     # ground: nouns and rules
-    ("photo", "histogram"),
+    ("photo", "histogram", "sparing"),
     ("wire", "config"),
     # rooms: state and promises
     ("store", "news", "live"),
     ("private", "fleet", "pictures"),
-    ("keys", "authority", "access", "intake"),
+    ("keys", "authority", "access", "intake", "journal"),
     # doors
     ("ingest", "doors", "prompt", "systemd", "signals", "logfile"),
     ("upload", "pull", "web", "manhole", "handover"),
@@ -31,7 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 """Rooms by their floor. A room on the same floor is a stranger."""
 
-GROUND = {"photo", "wire", "config", "histogram"}
+GROUND = {"photo", "wire", "config", "histogram", "sparing"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:

@@ -275,8 +275,10 @@ class BoardV1:
             held = now - answer.since > HELD_LONG and answer.at > answer.since + HELD_LONG
             self._stale = self._stale or held
             protocol.send(answer.line)
-        if not self._answers and (protocol.half_closed or (factory.stopping and not self.busy)):
+        if not self._answers and protocol.half_closed:
             protocol.hang_up()
+        elif factory.stopping and not self.busy:
+            factory.finished(protocol)
 
     def _wait(self, seconds: float) -> None:
         if self._release is None or not self._release.active():

@@ -120,6 +120,9 @@ class BoardV2:
             protocol.hang_up()
         if protocol.closing:
             return
+        if protocol.factory.stopping and not self.busy:
+            protocol.hang_up()
+            return
         if not self._hold() and reader.in_payload and self._refuse is None:
             self._refuse = Reason.BUSY
             reader.skip()
@@ -451,7 +454,8 @@ class BoardV2:
             self._protocol.expect(times.ping)
 
     def drain(self) -> None:
-        """Nothing to do: what is busy hangs up when it is answered."""
+        if not self.busy:
+            self._protocol.hang_up()
 
     def lost(self) -> None:
         for number in tuple(self._commands or ()):

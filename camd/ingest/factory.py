@@ -25,6 +25,7 @@ from camd.keys import KeyRing
 from camd.live import Live
 from camd.news import Kind
 from camd.photo import CameraId
+from camd.sparing import Sparing
 
 log = Logger()
 
@@ -55,15 +56,17 @@ class CameraFactory(ServerFactory):
     deadlines: Deadlines = field(init=False)
     budget: Budget = field(init=False)
     attempts: Attempts = field(init=False)
+    sparing: Sparing = field(init=False)
     _unproven: dict[CameraProtocol, None] = field(factory=dict)
     _addresses: Counter[str] = field(factory=Counter)
-    _said: dict[tuple[str, str], float] = field(factory=dict)
-    _idle: "list[Deferred[None]]" = field(factory=list)
+    _finishing: set[CameraProtocol | None] = field(factory=set)
+    _through: "Deferred[None] | None" = None
 
     def __attrs_post_init__(self) -> None:
         self.deadlines = Deadlines(self.clock.seconds)
         self.budget = Budget(lambda: self.config().limits.held)
         self.attempts = Attempts(self.clock.seconds)
+        self.sparing = Sparing(self.clock.seconds, lambda: self.config().limits.log_per_second)
         self.live.attention.append(self._attention)
 
     noisy = False
@@ -101,10 +104,7 @@ class CameraFactory(ServerFactory):
             self._addresses[protocol.address] -= 1
             if not self._addresses[protocol.address]:
                 del self._addresses[protocol.address]
-        if not self.connections:
-            for waiting in self._idle:
-                waiting.callback(None)
-            self._idle.clear()
+        self.finished(protocol)
 
     def _make_room(self, protocol: CameraProtocol, limit: str) -> None:
         self.count(limit)
@@ -122,17 +122,31 @@ class CameraFactory(ServerFactory):
                 session.kick()
 
     def drain(self) -> "Deferred[None]":
-        """No new photo from now on; fires when every connection has had its answers and is
-        closed."""
+        """No new photo from now on; fires when all that have begun are answered."""
         self.stopping = True
-        done: Deferred[None] = Deferred()
-        self._idle.append(done)
         for protocol in tuple(self.connections):
             protocol.drain()
-        if not self.connections:
-            self._idle.remove(done)
-            done.callback(None)
+        self._finishing = {protocol for protocol in self.connections if protocol.busy}
+        return self._when_through()
+
+    def hang_up(self) -> "Deferred[None]":
+        """End every connection behind what was said on it; fires when none is left."""
+        self._finishing = set(self.connections)
+        for protocol in tuple(self.connections):
+            protocol.hang_up()
+        return self._when_through()
+
+    def _when_through(self) -> "Deferred[None]":
+        self._through = done = Deferred()
+        self.finished(None)
         return done
+
+    def finished(self, protocol: CameraProtocol | None) -> None:
+        """While camd stops: there is nothing more to be waited for on this connection."""
+        self._finishing.discard(protocol)
+        if not self._finishing and self._through is not None:
+            done, self._through = self._through, None
+            done.callback(None)
 
     def close(self) -> None:
         """End what is still open."""
@@ -172,14 +186,11 @@ class CameraFactory(ServerFactory):
 
     def say(self, text: str, **fields: Any) -> None:
         """A warning in the log, at most so many a second for each address and kind."""
-        key = (str(fields.get("address", fields.get("camera", ""))), text)
-        now = self.clock.seconds()
-        if now < self._said.get(key, 0.0):
-            return
-        if len(self._said) > 10_000:
-            self._said.clear()
-        self._said[key] = now + 1 / self.config().limits.log_per_second
-        log.warn(text, **fields)
+        subject = str(fields.get("address", fields.get("camera", "")))
+        left_out = self.sparing.left_out(subject, text)
+        if left_out is not None:
+            more = f" (and {left_out} more like it)" if left_out else ""
+            log.warn(text + "{more}", more=more, **fields)
 
     def _attention(self, camera: CameraId, watched: bool) -> None:
         """Somebody watches, or nobody any more: its boards are told."""

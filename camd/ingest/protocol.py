@@ -212,10 +212,9 @@ class CameraProtocol(TwistedProtocol):
             self.hang_up()
 
     def drain(self) -> None:
+        """No new photo from now on."""
         if self._talk is not None:
             self._talk.drain()
-            if not self._talk.busy:
-                self.hang_up()
         else:
             self.hang_up()
 

@@ -32,6 +32,9 @@ GATHER = 0.1
 AT_ONCE = 2000
 """Receipts in one transaction at most."""
 
+COMPLAIN = 60.0
+"""Seconds between two lines about a catalog that cannot be written."""
+
 RETRY = 5.0
 """Seconds until what could not be entered is tried again."""
 
@@ -54,6 +57,7 @@ class Keeper:
     _pending: list[Receipt] = field(factory=list)
     _thread: threading.Thread | None = None
     _over: bool = False
+    _complained: float = 0.0
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="camd-catalog", daemon=True)
@@ -149,12 +153,23 @@ class Keeper:
         try:
             self.catalog.add_many(self._pending)
         except CatalogError as error:
-            log.error("The catalog cannot be written, {count} photos wait: {error}",
-                      count=len(self._pending), error=error)  # fmt: skip
+            self._complain(error)
             time.sleep(GATHER)
             return
+        self._complained = 0.0
         entered, self._pending = self._pending, []
         self._call_from_thread(lambda: self._told(entered))
+
+    def _complain(self, error: CatalogError) -> None:
+        now = time.monotonic()
+        if now < self._complained + COMPLAIN and self._complained:
+            return
+        self._complained = now
+        log.error(
+            "the catalog cannot be written; {count} photos, which are safe, wait for it: {error}",
+            count=len(self._pending),
+            error=error,
+        )
 
     def _told(self, receipts: Iterable[Receipt]) -> None:
         entered = list(receipts)

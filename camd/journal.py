@@ -1,0 +1,49 @@
+"""News as lines of the log, for who reads nothing else.
+
+Photos that were stored are no lines: there are too many, and all is well.
+"""
+
+from attrs import define
+from twisted.logger import Logger
+
+from camd.news import Item, Kind
+from camd.sparing import Sparing
+
+log = Logger()
+
+_WORTH_A_LINE = frozenset(
+    {
+        Kind.CAME,
+        Kind.LEFT,
+        Kind.SLEEPS,
+        Kind.SILENT,
+        Kind.BACK,
+        Kind.REFUSED,
+        Kind.DENIED,
+        Kind.COMMAND,
+        Kind.STORE,
+    }
+)
+_SERIOUS = frozenset({Kind.SILENT, Kind.REFUSED, Kind.DENIED})
+
+
+@define(eq=False)
+class Journal:
+    """Listens to the news."""
+
+    sparing: Sparing
+
+    def hear(self, item: Item) -> None:
+        if item.kind not in _WORTH_A_LINE:
+            return
+        left_out = self.sparing.left_out(item.camera or "", item.kind.value)
+        if left_out is None:
+            return
+        write = log.warn if item.kind in _SERIOUS else log.info
+        write(
+            "{camera}: {what}{more}",
+            camera=item.camera or "camd",
+            what=f"refused: {item.text}" if item.kind is Kind.REFUSED else item.text,
+            kind=item.kind.value,
+            more=f" (and {left_out} more like it)" if left_out else "",
+        )
