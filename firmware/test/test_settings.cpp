@@ -26,7 +26,8 @@ TEST_CASE("every setting comes back as it was set") {
                {"stat", "60"},           {"warmup", "4"},       {"flash", "1"},
                {"order", "newest"},      {"framesize", "uxga"}, {"framesize", "240x240"},
                {"quality", "10"},        {"ae_level", "-2"},    {"aec_value", "1200"},
-               {"led_intensity", "255"}, {"colorbar", "1"},     {"key", "none"}};
+               {"led_intensity", "255"}, {"colorbar", "1"},     {"key", "none"},
+               {"board", "esp-eye"},     {"battery", "33"},     {"divider", "2.5"}};
   Settings settings;
   for (const auto& item : cases) {
     INFO(item.name);
@@ -42,18 +43,16 @@ TEST_CASE("values out of range change nothing") {
   struct {
     const char* name;
     const char* value;
-  } cases[] = {{"quality", "64"},       {"quality", "-1"},
-               {"quality", "1.5"},      {"quality", "x"},
-               {"brightness", "3"},     {"framesize", "8"},
-               {"framesize", "VGA"},    {"framesize", ""},
-               {"special_effect", "7"}, {"aec_value", "1201"},
-               {"vflip", "2"},          {"tls", "yes"},
-               {"port", "0"},           {"port", "65536"},
-               {"cam", "Porch"},        {"server", ""},
-               {"interval", "0.01"},    {"interval", "604801"},
-               {"interval", "-1"},      {"key", "abc"},
-               {"order", "random"},     {"ssid", "123456789012345678901234567890123"},
-               {"password", "a\tb"}};
+  } cases[] = {
+      {"quality", "64"},     {"quality", "-1"},    {"quality", "1.5"},
+      {"quality", "x"},      {"brightness", "3"},  {"framesize", "8"},
+      {"framesize", "VGA"},  {"framesize", ""},    {"special_effect", "7"},
+      {"aec_value", "1201"}, {"vflip", "2"},       {"tls", "yes"},
+      {"port", "0"},         {"port", "65536"},    {"cam", "Porch"},
+      {"server", ""},        {"interval", "0.01"}, {"interval", "604801"},
+      {"interval", "-1"},    {"key", "abc"},       {"divider", "0"},
+      {"battery", "49"},     {"order", "random"},  {"ssid", "123456789012345678901234567890123"},
+      {"password", "a\tb"}};
   Settings settings;
   for (const auto& item : cases) {
     string before = value_of(settings, item.name);
@@ -72,6 +71,8 @@ TEST_CASE("who may set what") {
   CHECK(settings.check("key", "none", Origin::kProven) == SetResult::kDenied);
   CHECK(settings.check("key", "none", Origin::kPrivate) == SetResult::kOk);
   CHECK(settings.check("psk", "x", Origin::kProven) == SetResult::kDenied);
+  CHECK(settings.check("board", "esp-eye", Origin::kPrivate) == SetResult::kDenied);
+  CHECK(settings.check("board", "esp-eye", Origin::kOwner) == SetResult::kOk);
 }
 
 TEST_CASE("the table is in order: names once, all readable, the camera's complete") {

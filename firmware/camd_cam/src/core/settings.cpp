@@ -14,6 +14,7 @@ enum class Kind : uint8_t {
   kByte,
   kShort,
   kSeconds,
+  kMeasure,
   kFramesize,
   kCamera
 };
@@ -39,6 +40,9 @@ const Entry kTable[] = {
     {"cam", Kind::kCameraId, Origin::kProven, false, 1, 64, CAMD_PLACE(cam)},
     {"key", Kind::kKey, Origin::kPrivate, true, 0, 0, CAMD_PLACE(key)},
     {"password", Kind::kText, Origin::kPrivate, true, 0, 32, CAMD_PLACE(password)},
+    {"board", Kind::kText, Origin::kOwner, false, 0, 15, CAMD_PLACE(board)},
+    {"battery", Kind::kByte, Origin::kOwner, false, 0, 48, CAMD_PLACE(battery_pin)},
+    {"divider", Kind::kMeasure, Origin::kOwner, false, 1000, 100000, CAMD_PLACE(divider)},
     {"page", Kind::kFlag, Origin::kProven, false, 0, 1, CAMD_PLACE(page)},
     {"interval", Kind::kSeconds, Origin::kAnyone, false, 20, 604800000, CAMD_PLACE(interval_ms)},
     {"sleep", Kind::kFlag, Origin::kAnyone, false, 0, 1, CAMD_PLACE(sleep)},
@@ -164,6 +168,14 @@ bool assign(const Entry& entry, Text value, Settings* settings) {
       return true;
     }
 
+    case Kind::kMeasure: {
+      int64_t thousandths;
+      if (!parse_measure(value, &thousandths)) return false;
+      if (thousandths < entry.min || thousandths > entry.max) return false;
+      if (settings) at<uint32_t>(*settings, entry) = uint32_t(thousandths);
+      return true;
+    }
+
     case Kind::kFlag:
       if (!parse_whole(value, entry, &number)) return false;
       if (settings) at<bool>(*settings, entry) = number != 0;
@@ -231,7 +243,8 @@ bool Settings::get(Text name, char* value, size_t room) const {
       }
       break;
     case Kind::kOrder: out.text(kOrders[size_t(order)]); break;
-    case Kind::kSeconds: out.measure(at<uint32_t>(*this, *entry)); break;
+    case Kind::kSeconds:
+    case Kind::kMeasure: out.measure(at<uint32_t>(*this, *entry)); break;
     case Kind::kFlag: out.count(at<bool>(*this, *entry)); break;
     case Kind::kByte: out.count(at<uint8_t>(*this, *entry)); break;
     case Kind::kShort: out.count(at<uint16_t>(*this, *entry)); break;

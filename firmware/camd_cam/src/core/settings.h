@@ -39,6 +39,7 @@ class Settings {
   char server[64] = "";
   char cam[65] = "";
   char password[33] = "";  // of the live page and the portal
+  char board[16] = "";     // the board's name, empty: as it was built
   char framesize[8] = "";  // empty: the driver's choice
   uint8_t key[32] = {};
   bool has_key = false;
@@ -47,10 +48,12 @@ class Settings {
   bool flash = false;  // with every photo
   bool page = false;   // the live page on the local network
   Order order = Order::kOldestFirst;
-  uint8_t warmup = 2;  // frames thrown away after the sensor's power-on
+  uint8_t battery_pin = 0;  // where the battery is measured; 0: nowhere
+  uint8_t warmup = 2;       // frames thrown away after the sensor's power-on
   uint16_t port = 8940;
   uint16_t awake_s = 60;         // the longest stay out of deep sleep without success
   uint16_t stat_s = 300;         // between STAT lines
+  uint32_t divider = 2000;       // battery volts for each volt at the pin, in thousandths
   uint32_t interval_ms = 10000;  // between photos; 0: on command only
   int16_t camera[kCameraSettings];
 

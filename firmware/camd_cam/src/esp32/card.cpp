@@ -1,0 +1,179 @@
+#include "card.h"
+
+#include <Arduino.h>
+#include <SD_MMC.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "held_pin.h"
+#include "watchdog.h"
+
+namespace camd {
+namespace {
+
+#ifndef CAMD_CARD_MOUNT
+#define CAMD_CARD_MOUNT "/sdcard"
+#endif
+
+const char kMount[] = CAMD_CARD_MOUNT;
+const char kDirectory[] = CAMD_CARD_MOUNT "/camd";
+
+// FAT's name for a directory entry that is there already is EEXIST: rename()
+// does not replace, as it would on a POSIX file system.
+struct Path {
+  char text[128];
+  explicit Path(const char* name) {
+    Writer out(text, sizeof text);
+    out.text(kDirectory).text("/").text(name).c_str();
+  }
+};
+
+}  // namespace
+
+bool Card::begin(const BoardPins& pins) {
+  release_pin(pins.lamp);
+  if (pins.card_clk < 0) return false;
+  pins_ = &pins;
+  mount();
+  return true;
+}
+
+bool Card::mount() {
+  retry_at_ = clock_.now_ms() + kRetryMs;
+#if defined(CONFIG_IDF_TARGET_ESP32S3)
+  SD_MMC.setPins(pins_->card_clk, pins_->card_cmd, pins_->card_d0);
+#endif
+  mounted_ = SD_MMC.begin(kMount, true) && SD_MMC.cardType() != CARD_NONE;
+  // The lamp hangs on a data line of the card; with one line it is free again,
+  // and would glow if it were left to float.
+  if (pins_->lamp >= 0) {
+    pinMode(uint8_t(pins_->lamp), OUTPUT);
+    digitalWrite(uint8_t(pins_->lamp), LOW);
+  }
+  if (mounted_ && mkdir(kDirectory, 0777) != 0 && errno != EEXIST) failed();
+  return mounted_;
+}
+
+void Card::failed() {
+  discard();
+  close_reader();
+  if (mounted_) SD_MMC.end();
+  mounted_ = false;
+  retry_at_ = clock_.now_ms() + kRetryMs;
+}
+
+void Card::end() {
+  if (mounted_) failed();
+}
+
+bool Card::ready() {
+  if (!mounted_ && clock_.now_ms() >= retry_at_) mount();
+  return mounted_;
+}
+
+bool Card::list(Visitor& visitor) {
+  DIR* directory = mounted_ ? opendir(kDirectory) : nullptr;
+  if (directory == nullptr) {
+    failed();
+    return false;
+  }
+  bool good = true;
+  while (dirent* entry = readdir(directory)) {
+    // A directory of thousands takes longer than the watchdog waits.
+    feed_watchdog();
+    struct stat facts;
+    if (stat(Path(entry->d_name).text, &facts) != 0) {
+      good = false;
+      break;
+    }
+    if (S_ISREG(facts.st_mode)) visitor.file(entry->d_name, uint32_t(facts.st_size));
+  }
+  closedir(directory);
+  if (!good) failed();
+  return good;
+}
+
+uint64_t Card::free_bytes() {
+  if (!mounted_) return 0;
+  uint64_t total = SD_MMC.totalBytes();
+  uint64_t used = SD_MMC.usedBytes();
+  return total > used ? total - used : 0;
+}
+
+bool Card::create(const char* name) {
+  discard();
+  if (!mounted_) return false;
+  writer_ = open(Path(name).text, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  if (writer_ < 0) failed();
+  return writer_ >= 0;
+}
+
+bool Card::append(const uint8_t* from, size_t size) {
+  while (size > 0) {
+    errno = 0;
+    ssize_t written = writer_ < 0 ? -1 : ::write(writer_, from, size);
+    if (written <= 0) {
+      // A full card is no broken one.
+      if (errno != ENOSPC) failed();
+      return false;
+    }
+    from += written;
+    size -= size_t(written);
+  }
+  return true;
+}
+
+bool Card::commit() {
+  bool good = writer_ >= 0 && fsync(writer_) == 0;
+  if (writer_ >= 0) good = ::close(writer_) == 0 && good;
+  writer_ = -1;
+  if (!good) failed();
+  return good;
+}
+
+void Card::discard() {
+  if (writer_ >= 0) ::close(writer_);
+  writer_ = -1;
+}
+
+bool Card::rename(const char* from, const char* to) {
+  close_reader();
+  Path source(from), target(to);
+  if (::rename(source.text, target.text) == 0) return true;
+  if (errno != EEXIST) return false;
+  return unlink(target.text) == 0 && ::rename(source.text, target.text) == 0;
+}
+
+bool Card::remove(const char* name) {
+  close_reader();
+  return unlink(Path(name).text) == 0;
+}
+
+int32_t Card::read(const char* name, uint32_t offset, uint8_t* to, size_t room) {
+  if (!mounted_) return -1;
+  if (reader_ < 0 || strcmp(name, reading_) != 0) {
+    close_reader();
+    reader_ = open(Path(name).text, O_RDONLY);
+    if (reader_ < 0) {
+      if (errno != ENOENT) failed();
+      return -1;
+    }
+    Writer(reading_, sizeof reading_).text(name).c_str();
+  }
+  bool there = lseek(reader_, off_t(offset), SEEK_SET) >= 0;
+  ssize_t size = there ? ::read(reader_, to, room) : -1;
+  if (size < 0) failed();
+  return int32_t(size);
+}
+
+void Card::close_reader() {
+  if (reader_ >= 0) ::close(reader_);
+  reader_ = -1;
+  reading_[0] = '\0';
+}
+
+}  // namespace camd

@@ -1,0 +1,307 @@
+// Adapters above a chip that is played.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chip/chip.h"
+#include "esp32/card.h"
+#include "esp32/nvs_settings.h"
+#include "esp32/radio.h"
+#include "esp32/sensor.h"
+
+using namespace camd;
+using std::string;
+
+namespace {
+
+struct FakeClock : Clock {
+  uint64_t now_ms() override { return chip->now_us / 1000; }
+};
+
+}  // namespace
+
+TEST_CASE("a picture that began before it was asked for is given back") {
+  ChipBench bench;
+  Lamp lamp;
+  Sensor sensor(lamp);
+  chip->psram = false;
+  REQUIRE(sensor.begin(kBoards[0]));
+  CHECK(chip->config.fb_count == 1);
+  CHECK(chip->config.grab_mode == CAMERA_GRAB_WHEN_EMPTY);
+  CHECK(chip->config.frame_size == FRAMESIZE_SVGA);
+  CHECK(chip->framesize == FRAMESIZE_VGA);
+  chip->now_us += 60000000;
+  uint64_t asked = chip->now_us;
+  Picture picture;
+  REQUIRE(sensor.grab(false, &picture));
+  CHECK(chip->exposed_us >= int64_t(asked));
+  CHECK(picture.size == sizeof kJpeg);
+  CHECK(chip->frames_out == 1);
+  CHECK_FALSE(sensor.grab(false, &picture));  // one at a time
+  sensor.release();
+  sensor.release();
+  CHECK(chip->frames_out == 0);
+  CHECK(chip->depth == 0);
+}
+
+TEST_CASE("with PSRAM there are two buffers, and the newest picture") {
+  ChipBench bench;
+  Lamp lamp;
+  Sensor sensor(lamp);
+  REQUIRE(sensor.begin(kBoards[0]));
+  CHECK(chip->config.fb_count == 2);
+  CHECK(chip->config.grab_mode == CAMERA_GRAB_LATEST);
+  CHECK(chip->config.frame_size == FRAMESIZE_UXGA);
+  CHECK(chip->config.pin_d7 == 35);
+  CHECK(chip->config.pin_d0 == 5);
+}
+
+TEST_CASE("the flash burns for its picture only, and as bright as was set") {
+  ChipBench bench;
+  Lamp lamp;
+  lamp.begin(4);
+  Sensor sensor(lamp);
+  REQUIRE(sensor.begin(kBoards[0]));
+  CHECK(sensor.set("led_intensity", 100));
+  Picture picture;
+  REQUIRE(sensor.grab(true, &picture));
+  CHECK(chip->most_duty == 100);
+  CHECK(chip->duty[4] == 0);
+  sensor.release();
+  chip->dead_grabs = 1;
+  CHECK_FALSE(sensor.grab(true, &picture));
+  CHECK(chip->duty[4] == 0);
+  CHECK(chip->depth == 0);
+  lamp.hold_low();
+  CHECK(chip->level[4] == LOW);
+  CHECK(chip->held.count(4) == 1);
+}
+
+TEST_CASE("a camera that is busy elsewhere is waited for, and not for ever") {
+  ChipBench bench;
+  Lamp lamp;
+  Sensor sensor(lamp);
+  REQUIRE(sensor.begin(kBoards[0]));
+  chip->held_elsewhere = true;
+  Picture picture;
+  CHECK_FALSE(sensor.grab(false, &picture));
+  CHECK_FALSE(sensor.copy(100, &picture));
+  CHECK_FALSE(sensor.set("quality", 10));
+  CHECK_FALSE(sensor.set_framesize("vga"));
+  CHECK_FALSE(sensor.restart());
+  chip->held_elsewhere = false;
+  REQUIRE(sensor.copy(100, &picture));
+  CHECK(picture.size == kJpegSize);  // what the driver appended is cut
+  CHECK(memcmp(picture.data, kJpeg, kJpegSize) == 0);
+  free(const_cast<uint8_t*>(picture.data));
+  CHECK(chip->frames_out == 0);
+  CHECK(chip->depth == 0);
+}
+
+TEST_CASE("settings reach the sensor by name") {
+  ChipBench bench;
+  Lamp lamp;
+  Sensor sensor(lamp);
+  CHECK_FALSE(sensor.set("quality", 10));  // not started yet
+  REQUIRE(sensor.begin(find_board("m5stack-wide", Chip::kEsp32)));
+  CHECK(chip->sensor["vflip"] == 1);
+  CHECK(chip->sensor["hmirror"] == 1);
+  CHECK(sensor.set("quality", 10));
+  CHECK(chip->sensor["quality"] == 10);
+  CHECK(sensor.set("gainceiling", 3));
+  CHECK(chip->sensor["gainceiling"] == 3);
+  CHECK(sensor.set("awb", 0));
+  CHECK(sensor.set("agc", 1));
+  CHECK_FALSE(sensor.set("quality", 42));
+  CHECK_FALSE(sensor.set("contrast", 1));  // this sensor has none
+  CHECK_FALSE(sensor.set("nosuch", 1));
+  CHECK_FALSE(sensor.set("led_intensity", 9));  // no lamp was begun
+  CHECK(sensor.set_framesize("xga"));
+  CHECK(chip->framesize == FRAMESIZE_XGA);
+  CHECK_FALSE(sensor.set_framesize("10"));
+  CHECK(chip->depth == 0);
+}
+
+TEST_CASE("a picture larger than the buffers is refused") {
+  ChipBench bench;
+  chip->psram = false;
+  Lamp lamp;
+  Sensor sensor(lamp);
+  REQUIRE(sensor.begin(kBoards[0]));
+  CHECK(sensor.set_framesize("svga"));
+  CHECK_FALSE(sensor.set_framesize("uxga"));
+  CHECK(chip->framesize == FRAMESIZE_SVGA);
+}
+
+TEST_CASE("the camera's power goes off and on again") {
+  ChipBench bench;
+  Lamp lamp;
+  Sensor sensor(lamp);
+  chip->camera_starts = false;
+  CHECK_FALSE(sensor.begin(kBoards[0]));
+  Picture picture;
+  CHECK_FALSE(sensor.grab(false, &picture));
+  CHECK_FALSE(sensor.restart());
+  chip->camera_starts = true;
+  CHECK(sensor.restart());
+  CHECK(chip->level[32] == LOW);
+  REQUIRE(sensor.grab(false, &picture));
+  CHECK(sensor.restart());  // gives the picture back first
+  CHECK(chip->starts == 4);
+  sensor.power_down();
+  CHECK(chip->level[32] == HIGH);
+  CHECK(chip->held.count(32) == 1);
+  CHECK_FALSE(sensor.running());
+  CHECK(chip->depth == 0);
+}
+
+TEST_CASE("after a sleep the network of last time is joined, with its address") {
+  ChipBench bench;
+  RtcState rtc = RtcState();
+  Lease lease = Lease();
+  Settings settings;
+  settings.set("ssid", "net", Origin::kOwner);
+  {
+    Radio radio(rtc, lease);
+    radio.begin("cam");
+    for (uint64_t now = 0; now < 100; now += 10) radio.step(now, settings, false);
+    CHECK(chip->full == 1);
+    CHECK(chip->quick == 0);
+    CHECK(chip->address == 0);
+    chip->wifi = WL_CONNECTED;
+    radio.step(200, settings, false);
+    RtcState told = RtcState();
+    radio.tell(&told);
+    CHECK(told.channel == 11);
+    CHECK(told.bssid[5] == 6);
+  }
+  chip->wifi = WL_IDLE_STATUS;
+  SUBCASE("soon") {
+    rtc.board_ms = 3600000;
+    Radio radio(rtc, lease);
+    for (uint64_t now = 0; now < 100; now += 10) radio.step(now, settings, false);
+    CHECK(chip->quick == 1);
+    CHECK(chip->full == 1);
+    for (uint64_t now = 100; now < 5000; now += 10) radio.step(now, settings, false);
+    CHECK(chip->full == 2);
+    CHECK(chip->address == 0);
+  }
+  SUBCASE("too late for the address") {
+    rtc.board_ms = Radio::kLeaseMs + 1000;
+    Radio radio(rtc, lease);
+    for (uint64_t now = 0; now < 100; now += 10) radio.step(now, settings, false);
+    CHECK(chip->quick == 0);
+  }
+  SUBCASE("another network") {
+    settings.set("ssid", "other", Origin::kOwner);
+    Radio radio(rtc, lease);
+    for (uint64_t now = 0; now < 100; now += 10) radio.step(now, settings, false);
+    CHECK(chip->quick == 0);
+  }
+  SUBCASE("spoilt memory") {
+    lease.gateway ^= 1;
+    Radio radio(rtc, lease);
+    for (uint64_t now = 0; now < 100; now += 10) radio.step(now, settings, false);
+    CHECK(chip->quick == 0);
+  }
+}
+
+TEST_CASE("another network's name takes effect at once") {
+  ChipBench bench;
+  RtcState rtc = RtcState();
+  Lease lease = Lease();
+  Settings settings;
+  Radio radio(rtc, lease);
+  radio.step(0, settings, false);
+  CHECK(chip->full == 0);  // none is set
+  settings.set("ssid", "net", Origin::kOwner);
+  for (uint64_t now = 10; now < 50; now += 10) radio.step(now, settings, false);
+  chip->wifi = WL_CONNECTED;
+  radio.step(50, settings, true);
+  settings.set("psk", "another", Origin::kOwner);
+  for (uint64_t now = 60; now < 100; now += 10) radio.step(now, settings, true);
+  CHECK(chip->full == 2);
+}
+
+TEST_CASE("the card keeps what was committed, under the name that it got") {
+  ChipBench bench;
+  FakeClock clock;
+  Card card(clock);
+  REQUIRE(card.begin(kBoards[0]));
+  CHECK(chip->level[4] == LOW);  // the flash's pin
+  REQUIRE(card.ready());
+  for (const char* left : {"a.part", "b.part", "a.jpg"}) card.remove(left);
+  const uint8_t bytes[] = {1, 2, 3, 4, 5};
+  REQUIRE(card.create("a.part"));
+  CHECK(card.append(bytes, 3));
+  CHECK(card.append(bytes + 3, 2));
+  CHECK(card.commit());
+  CHECK(card.rename("a.part", "a.jpg"));
+  REQUIRE(card.create("b.part"));
+  CHECK(card.append(bytes, 1));
+  CHECK(card.commit());
+  CHECK(card.rename("b.part", "a.jpg"));  // replaces
+  uint8_t back[8];
+  CHECK(card.read("a.jpg", 0, back, sizeof back) == 1);
+  CHECK(card.read("a.jpg", 1, back, sizeof back) == 0);
+  CHECK(card.read("nosuch.jpg", 0, back, sizeof back) < 0);
+  CHECK(card.ready_now());  // that was no fault of the card's
+  struct Names : Storage::Visitor {
+    void file(const char* name, uint32_t size) override { sizes[name] = size; }
+    std::map<string, uint32_t> sizes;
+  } names;
+  CHECK(card.list(names));
+  CHECK(names.sizes == std::map<string, uint32_t>{{"a.jpg", 1}});
+  CHECK(chip->feeds > 0);
+  CHECK(card.free_bytes() == 600);
+  CHECK(card.remove("a.jpg"));
+  CHECK_FALSE(card.remove("a.jpg"));
+}
+
+TEST_CASE("a slot without a card is looked at again later") {
+  ChipBench bench;
+  FakeClock clock;
+  Card card(clock);
+  chip->card = false;
+  REQUIRE(card.begin(kBoards[0]));
+  CHECK_FALSE(card.ready());
+  CHECK(chip->mounts == 1);
+  CHECK_FALSE(card.create("a.part"));
+  CHECK(card.free_bytes() == 0);
+  chip->card = true;
+  chip->now_us += 61000000;
+  CHECK(card.ready());
+  CHECK(chip->mounts == 2);
+  CHECK_FALSE(Card(clock).begin(find_board("esp-eye", Chip::kEsp32)));
+}
+
+TEST_CASE("settings are kept by name, and a new board has a name of its own") {
+  ChipBench bench;
+  NvsSettings store;
+  store.begin();
+  Settings settings;
+  settings.load(store);
+  CHECK(string(settings.cam) == "cam-a3a4a5");
+  CHECK(string(settings.server) == NvsSettings::anyone());
+  for (size_t i = 0; i < Settings::count(); ++i) {
+    char value[Settings::kValueRoom];
+    store.load(Settings::name(i), value, sizeof value);
+  }
+  CHECK(store.save("cam", "porch"));
+  CHECK(store.save("password", ""));
+  Settings again;
+  again.load(store);
+  CHECK(string(again.cam) == "porch");
+  char small[4];
+  CHECK_FALSE(store.load("cam", small, sizeof small));
+
+  CHECK(store.ca() == nullptr);
+  CHECK(store.keep_ca("PEM"));
+  NvsSettings next;
+  next.begin();
+  CHECK(string(next.ca()) == "PEM");
+  CHECK(next.keep_ca(nullptr));
+  CHECK(next.ca() == nullptr);
+  CHECK(next.keep_ca(nullptr));
+}
