@@ -8,10 +8,13 @@ wire                    bytes to events and back: v1, v2, the JPEG walk, the sea
 config                  one tree of settings, and where each came from
 ----------------------  ---------------------------------------------------------------------
 store                   files whole or not at all, group commit, catalog, retention
-keys                    who has which key
+keys, access            who has which key; the page's password, the tokens of programs
 fleet, news, intake     which cameras there are; who wants to hear; every photo's one way in
 ----------------------  ---------------------------------------------------------------------
 ingest                  the door for boards: TCP and TLS
+upload                  the door for photos by HTTP: PUT, and what the upload sketches POST
+pull                    boards that answer by HTTP and are asked: CameraWebServer, ESPHome
+web                     the door for people and programs: page, API, live view, metrics
 manhole, systemd        the doors for the operator and for the service manager
 ----------------------  ---------------------------------------------------------------------
 service, tap            the roof: the one place that knows all of them, and twistd's way in

@@ -55,14 +55,11 @@ class Intake:
         camera = self.fleet.camera(photo.camera)
         if self.stopping:
             return self._refuse(camera, photo, Refused(Reason.STOPPING))
-        if not self.fleet.room_today(camera, photo.size):
-            left = DAY - self.now() % DAY
-            return self._refuse(
-                camera,
-                photo,
-                Refused(Reason.BUSY, "its quota for today is used up", min(left, 3600)),
-            )
         try:
+            if not self.fleet.room_today(camera, photo.size) and not self.store.has(photo.key):
+                left = DAY - self.now() % DAY
+                used_up = Refused(Reason.BUSY, "its quota for today is used up", min(left, 3600))
+                return self._refuse(camera, photo, used_up)
             stored = self.store.put(photo)
         except CatalogError as error:
             return self._refuse(camera, photo, Refused(Reason.IO, str(error)))

@@ -32,7 +32,10 @@ class Known:
 COMMANDS: Mapping[str, Known] = {
     "enroll": Known("camd.cli.enroll:enroll", "Give a camera its key, or this machine a CA."),
     "revoke": Known("camd.cli.revoke:revoke", "Let nobody in under a camera's name."),
+    "password": Known("camd.cli.password:password", "Set the password of the page."),
+    "token": Known("camd.cli.token:token", "Let programs use the API."),
     "ls": Known("camd.cli.ls:ls", "List the cameras, or the newest photos of one."),
+    "restart": Known("camd.cli.restart:restart", "Let a new process take over from the daemon."),
     "check": Known("camd.cli.check:check", "Hold every photo against the catalog."),
     "config": Known("camd.cli.config:config", "Show every setting and where it comes from."),
     "simulate": Known("camd.cli.simulate:simulate", "Be a fleet of boards."),

@@ -4,6 +4,7 @@ import ipaddress
 import json
 import random
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -82,6 +83,7 @@ def _is_plain(text: str) -> bool:
 @click.option("--reconnect", "reconnects", is_flag=True, help="v1: restart boards that hang.")
 @click.option("--cheap", is_flag=True, help="Draw a few photos only; they differ by a comment.")
 @click.option("--one-address", is_flag=True, help="On loopback too, all come from one address.")
+@click.option("--wait", is_flag=True, help="Begin even where nobody listens yet.")
 @click.option(
     "--verify", "store", type=_PATH, metavar="DIR", help="Look for what was acknowledged there."
 )
@@ -93,6 +95,7 @@ def simulate(
     tls: bool,
     ca: Path | None,
     one_address: bool,
+    wait: bool,
     store: Path | None,
     as_json: bool,
     **wishes: Any,
@@ -117,6 +120,8 @@ def simulate(
         fleet = SimulatedFleet(reactor, endpoints, plan)
     except (AuthorityError, PicturesUnavailableError) as error:
         raise click.ClickException(str(error)) from error
+    if not wait:
+        _must_listen(where.host, where.port)
     began = time.process_time()
     _run(reactor, fleet)
     busy = (time.process_time() - began) / (fleet.ledger.seconds or 1.0)
@@ -234,6 +239,18 @@ def _endpoints(reactor: Any, where: _Where, one_address: bool) -> EndpointFor:
         return wrapClientTLS(creator, endpoint) if creator is not None else endpoint
 
     return endpoint_for
+
+
+def _must_listen(host: str, port: int) -> None:
+    """:raises click.ClickException: where nobody does."""
+    try:
+        with socket.create_connection((host, port), _CONNECT_TIMEOUT):
+            return
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise click.ClickException(
+            f"nobody listens at {host} port {port} ({why}); is camd running? --wait waits for it"
+        ) from None
 
 
 def _is_loopback(host: str) -> bool:

@@ -19,6 +19,9 @@ Rule = Callable[[Any], Any]
 
 _PORT = re.compile(r"(?:haproxy:)?(?:tcp|tcp6|ssl):(?:port=([^:]*)|([^:=]*))(?::.*)?", re.ASCII)
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|[0-9a-f:]{2,39}", re.ASCII)
+_URL = re.compile(
+    r"https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?(/[!-~]*)?"
+)
 _ENDPOINT = re.compile(r"[A-Za-z][A-Za-z0-9]*:[^\x00-\x1f\x7f]+", re.ASCII)
 
 
@@ -123,3 +126,13 @@ def endpoint_or_off(value: str) -> str:
         return endpoint(value)
     except ValueError as wanted:
         raise ValueError(f'"off", or {wanted}') from None
+
+
+def board_url(value: str) -> str:
+    """Where a board answers by HTTP; without a path it ends with its host."""
+    found = _URL.fullmatch(value)
+    if found is None or "#" in value or not _is_port(found[1] or "80"):
+        raise ValueError(
+            'an address such as "http://172.20.10.2" or "https://cam.example.org:8443/"'
+        )
+    return value.removesuffix("/") if found[2] == "/" else value

@@ -14,11 +14,12 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import attrs
 
 from camd.config.units import Bytes, Seconds, Secret, Share, duration_text, size_text
+from camd.config.wanted import Wanted
 
 Where = tuple[str | int, ...]
 """The place of a setting: ``("store", "path")``, ``("camera", 0, "id")``."""
 
-_VALUES = frozenset({Share, Secret})
+_VALUES = frozenset({Share, Secret, Wanted})
 _SHOWN = 60
 
 
@@ -133,6 +134,8 @@ def as_toml(value: object) -> str:
             return "a huge number"
         case date() | datetime() | time():
             return value.isoformat()
+        case Wanted():
+            return str(value)
         case dict():
             return "a table"
         case list() | tuple():

@@ -31,6 +31,7 @@ from camd.config.units import (
     read_share,
     read_size,
 )
+from camd.config.wanted import Wanted, read_wanted
 
 Hook = Callable[[Any, Any], Any]
 
@@ -212,6 +213,7 @@ def _converter() -> Converter:
         (Seconds, lambda value, _: read_duration(value)),
         (Bytes, lambda value, _: read_size(value)),
         (Share, lambda value, _: read_share(value)),
+        (Wanted, lambda value, _: read_wanted(value)),
     ):
         converter.register_structure_hook(kind, hook)
     converter.register_structure_hook_func(lambda kind: kind == Path | None, _path_or_none)

@@ -19,6 +19,7 @@ from attrs import Factory, field, frozen
 from camd.config.rules import (
     at_least,
     between,
+    board_url,
     endpoint,
     endpoint_or_off,
     host_name,
@@ -29,6 +30,7 @@ from camd.config.rules import (
 )
 from camd.config.shape import Where, is_section, settings
 from camd.config.units import Bytes, Seconds, Share
+from camd.config.wanted import Wanted
 from camd.photo import CameraId, parse_camera_id
 
 T = TypeVar("T")
@@ -42,6 +44,7 @@ Line = Annotated[str, one_line]
 Zone = Annotated[str, time_zone]
 Address = Annotated[str, normal_address]
 HostName = Annotated[str, host_name]
+Url = Annotated[str, board_url]
 Id = Annotated[CameraId, parse_camera_id]
 
 KIB = 1024
@@ -274,6 +277,48 @@ class WebConfig:
 
 
 @frozen
+class UploadConfig:
+    """The door for photos that come by HTTP; shut until it is told where to listen.
+
+    :ivar listen: an endpoint, or ``off``.
+    :ivar max: bytes of an uploaded photo at most.
+    :ivar connections: connections that upload at most, in all.
+    :ivar connections_per_address: the same from one address.
+    :ivar request: seconds for a whole upload to come in.
+    :ivar idle: seconds for which a connection that asks nothing is kept.
+    """
+
+    listen: Annotated[str, endpoint_or_off] = _setting("off", restart=True, flag="--upload")
+    max: Annotated[Bytes, between(64 * KIB, 2**30)] = Bytes(4 * MIB)
+    connections: Some = 1024
+    connections_per_address: Some = 256
+    request: Span = Seconds(2 * MINUTE)
+    idle: Span = Seconds(15.0)
+
+
+@frozen
+class PullConfig:
+    """How boards are asked that answer by HTTP; which ones is said in each ``[[camera]]``.
+
+    :ivar interval: seconds between two photos of a board, where it has no interval of its own.
+    :ivar answer: seconds for a board's whole answer.
+    :ivar silence: seconds without a picture after which a stream is given up.
+    :ivar retry: seconds until a board that failed is asked again; doubles each time.
+    :ivar retry_most: the longest that becomes.
+    :ivar check: seconds between two looks whether a board still has the settings it is to have.
+    :ivar ca: a PEM file of authorities that https boards are verified by; None is the system's.
+    """
+
+    interval: Span = Seconds(10.0)
+    answer: Span = Seconds(20.0)
+    silence: Span = Seconds(10.0)
+    retry: Span = Seconds(2.0)
+    retry_most: Span = Seconds(5 * MINUTE)
+    check: Span = Seconds(10 * MINUTE)
+    ca: Path | None = _setting(None, restart=True)
+
+
+@frozen
 class ManholeConfig:
     """A Python prompt over SSH; shut until keys are named.
 
@@ -292,6 +337,21 @@ class ManholeConfig:
     def endpoint(self) -> str | None:
         """What to listen on, or None where the manhole is shut."""
         return None if self.listen == "off" or self.authorized_keys is None else self.listen
+
+
+@frozen
+class RestartConfig:
+    """How connections outlive the process.
+
+    :ivar keep: whether a second, small process keeps the boards' connections over a crash, and
+        starts camd again; needless where systemd does that.
+    :ivar ready: seconds that a new camd is given to start beside the old one.
+    :ivar lost_answer: of silence after which a v1 board found behind a crash gets its answer.
+    """
+
+    keep: bool = _setting(False, restart=True, flag="--keep")
+    ready: Span = Seconds(30.0)
+    lost_answer: Span = Seconds(3.0)
 
 
 @frozen
@@ -323,6 +383,9 @@ class CameraEntry:
     :ivar max_bytes: bytes that this camera's photos may take.
     :ivar thin_after: see *timezone*.
     :ivar thin_to: see *timezone*.
+    :ivar pull: where the board answers by HTTP, for one that is to be asked for its photos.
+    :ivar pull_mode: whether it is asked for each photo, or photos are taken out of its stream.
+    :ivar settings: what a board that is pulled is to have, by the names of its ``/control``.
     :ivar note: anything worth knowing about it.
     """
 
@@ -339,6 +402,9 @@ class CameraEntry:
     max_bytes: Bytes | None = None
     thin_after: Seconds | None = None
     thin_to: Span | None = None
+    pull: Url | None = None
+    pull_mode: Literal["still", "stream"] = "still"
+    settings: Wanted = Wanted()
     note: str = ""
 
 
@@ -346,7 +412,7 @@ class CameraEntry:
 class CameraConfig:
     """What holds for one camera: its own settings over those for all.
 
-    Fields as in :class:`CameraEntry`, none of them None.
+    Fields as in :class:`CameraEntry`, none of them None; *pull* is "" where it is not pulled.
     """
 
     id: CameraId
@@ -362,6 +428,9 @@ class CameraConfig:
     max_bytes: Bytes
     thin_after: Seconds
     thin_to: Seconds
+    pull: str
+    pull_mode: Literal["still", "stream"]
+    settings: Wanted
     note: str
 
 
@@ -381,7 +450,10 @@ class Config:
     :ivar times: how long camd waits for boards.
     :ivar tls: the door for cameras that speak TLS.
     :ivar web: the page, the API and the live view.
+    :ivar upload: the door for photos that come by HTTP.
+    :ivar pull: how boards are asked that answer by HTTP.
     :ivar manhole: a Python prompt over SSH.
+    :ivar restart: how connections outlive the process.
     :ivar log: what is written to the log.
     :ivar camera_entries: what is different about single cameras; ``camera`` in the file and
         in ``Config(camera=...)``. What holds for one is asked of :meth:`camera`.
@@ -395,7 +467,10 @@ class Config:
     times: TimesConfig = TimesConfig()
     tls: TlsConfig = TlsConfig()
     web: WebConfig = WebConfig()
+    upload: UploadConfig = UploadConfig()
+    pull: PullConfig = PullConfig()
     manhole: ManholeConfig = ManholeConfig()
+    restart: RestartConfig = RestartConfig()
     log: LogConfig = LogConfig()
     camera_entries: tuple[CameraEntry, ...] = field(default=(), alias="camera")
     _entry: dict[CameraId, CameraEntry] = _derived(
@@ -435,6 +510,9 @@ class Config:
             max_bytes=_either(own.max_bytes, store.max_bytes),
             thin_after=_either(own.thin_after, store.thin_after),
             thin_to=_either(own.thin_to, store.thin_to),
+            pull=own.pull or "",
+            pull_mode=own.pull_mode,
+            settings=own.settings,
             note=own.note,
         )
 
@@ -477,6 +555,17 @@ def contradictions(config: Config) -> Iterator[Contradiction]:
         yield Contradiction(certificate, (listen,), "a certificate, as tls.listen is set")
     if config.limits.held < config.wire.max:
         yield Contradiction(("limits", "held"), (("wire", "max"),), "wire.max or more")
+    if config.upload.listen != "off" and config.limits.held < config.upload.max:
+        yield Contradiction(("limits", "held"), (("upload", "max"),), "upload.max or more")
+    if config.pull.retry_most < config.pull.retry:
+        yield Contradiction(("pull", "retry_most"), (("pull", "retry"),), "pull.retry or more")
+    for index, entry in enumerate(config.camera_entries):
+        if entry.settings and entry.pull is None:
+            yield Contradiction(
+                ("camera", index, "pull"),
+                (("camera", index, "settings"),),
+                "the address of a board that is pulled: other boards are told by camd's commands",
+            )
     yield from _twice(config)
 
 

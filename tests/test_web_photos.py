@@ -1,0 +1,248 @@
+"""Photos by HTTP: as they came, in part, small, starred, deleted, and page by page."""
+
+import io
+import sys
+import time
+from pathlib import Path
+
+from PIL import Image
+from twisted.trial.unittest import SynchronousTestCase
+
+from camd.web.answers import Problem
+from camd.web.notice import fixed, notice
+from camd.web.photos import byte_range
+from camd.web.routes import parse_photo_id, photo_id
+from camd.web.telemetry import Ring
+from camd.web.thumbnails import NoPictureError, Thumbnails, available, rounded, shrunk
+from camd.wire import jpeg
+from tests.e2e_boards import photo
+from tests.e2e_daemon import until
+from tests.pictures import insects
+from tests.web_client import BOOT, WebCase
+
+ONE = "/api/v1/photos/{photo}"
+
+
+class PartsTests(SynchronousTestCase):
+    """What needs no daemon."""
+
+    def test_ids(self) -> None:
+        """A photo's id says which it is, and nothing else is one."""
+        for text in ("a~00c0ffee00c0ffee-1", "v1-127-0-0-1~00c0ffee00c0ffee-4294967295"):
+            key = parse_photo_id(text)
+            assert key is not None
+            self.assertEqual(photo_id(key), text)
+        for wrong in ("", "a", "a~b-1", f"a~{BOOT}-0", f"a~{BOOT}-01", f"../a~{BOOT}-1",
+                      f"~{BOOT}-1", f"a~{BOOT}", f"a~{BOOT}-1~", f"A~{BOOT}-1"):  # fmt: skip
+            self.assertIsNone(parse_photo_id(wrong), wrong)
+
+    def test_ranges(self) -> None:
+        """What RFC 9110 says of a single range; more than one is ignored."""
+        for said, wanted in (
+            (b"bytes=0-9", (0, 10)), (b"bytes=5-", (5, 100)), (b"bytes=-10", (90, 100)),
+            (b"bytes=90-1000", (90, 100)), (b"bytes=-1000", (0, 100)), (b"bytes=9-5", None),
+            (b"bytes=-", None), (b"bytes=1-2,4-5", None), (b"lines=1-2", None), (b"", None),
+        ):  # fmt: skip
+            self.assertEqual(byte_range(said, 100), wanted, said)
+        for said in (b"bytes=100-", b"bytes=-0"):
+            self.assertEqual(self.assertRaises(Problem, byte_range, said, 100).status, 416)
+
+    def test_small_pictures(self) -> None:
+        """At most as wide as asked for, of the same shape, and a picture; junk is none."""
+        large = insects(1, (1600, 1200))
+        for width in (160, 640):
+            with Image.open(io.BytesIO(shrunk(large, width))) as small:
+                small.load()
+                self.assertEqual(small.size, (width, width * 3 // 4))
+        self.assertIs(shrunk(large, 1600), large)
+        for junk in (b"", b"\xff\xd8\xff", large[:500]):
+            self.assertRaises(NoPictureError, shrunk, junk, 160)
+        self.assertEqual([rounded(n) for n in (1, 160, 161, 1280)], [160, 160, 320, 1280])
+
+    def test_a_bound_on_the_disk(self) -> None:
+        """However many are made, they take no more than they may, and the newest are there."""
+        folder = Path(self.mktemp())
+        most = 400_000
+        thumbs = Thumbnails(folder, lambda: most)
+        made = []
+
+        def take(number: int) -> bytes:
+            made.append(number)
+            return insects(number % 8, (640, 480))
+
+        for number in range(200):
+            thumbs.get(f"a~{number}", 160, lambda number=number: take(number))
+        lying = sum(file.stat().st_size for file in folder.rglob("*.jpg"))
+        self.assertLess(lying, most * 9 / 8)
+        self.assertGreater(lying, most / 2)
+        made.clear()
+        thumbs.get("a~199", 160, lambda: take(199))
+        self.assertEqual(made, [])
+        again = Thumbnails(folder, lambda: most)
+        again.get("a~198", 160, lambda: take(198))
+        self.assertEqual(made, [])
+        again.forget("a~198")
+        again.get("a~198", 160, lambda: take(198))
+        self.assertEqual(made, [198])
+
+    def test_no_room_at_all(self) -> None:
+        """With a bound of nothing they are made and not kept."""
+        folder = Path(self.mktemp())
+        thumbs = Thumbnails(folder, lambda: 0)
+        self.assertTrue(thumbs.get("a", 160, lambda: insects(1, (640, 480))))
+        self.assertFalse(folder.exists())
+
+    def test_without_pillow(self) -> None:
+        """There are no thumbnails, and the picture that none comes is one all the same."""
+        here = {name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith("PIL")}
+        self.addCleanup(sys.modules.update, here)
+        sys.modules["PIL"] = None  # type: ignore[assignment]
+        self.assertFalse(available())
+        picture = notice(None, ["nothing"])
+        self.assertEqual(picture, fixed())
+        self.assertTrue(jpeg.measure([picture]))
+
+    def test_ring(self) -> None:
+        """Of each measurement the newest are there, of equal length, with gaps where one lacks."""
+        ring = Ring()
+        for number in range(10):
+            values = {"rssi": -number, "reset": "power"} | ({"vbat": 3.5} if number > 6 else {})
+            ring.add(float(number), values, 5)
+        when, values = ring.since(6)
+        self.assertEqual(when, [6, 7, 8, 9])
+        self.assertEqual(values, {"rssi": [-6, -7, -8, -9], "vbat": [None, 3.5, 3.5, 3.5]})
+        self.assertEqual(len(ring.since(0)[0]), 5)
+
+
+class PhotosTests(WebCase):
+    """Photos of a running daemon."""
+
+    def test_image(self) -> None:
+        """Byte for byte as it came, with an ETag that is believed, and in part."""
+        daemon, client = self.web()
+        first, *_ = self.fill(daemon)
+        path = f"/api/v1/photos/{first}/image"
+        reply = client.get(path)
+        self.held("GET", f"{ONE}/image", reply, 200)
+        self.assertEqual(reply.body, photo(1))
+        self.assertEqual(reply.headers["content-type"], "image/jpeg")
+        self.assertIn("immutable", reply.headers["cache-control"])
+        etag = reply.headers["etag"]
+        again = client.get(path, If_None_Match=etag)
+        self.assertEqual((again.status, again.body), (304, b""))
+        self.assertEqual(client.get(path, If_None_Match='"x"').status, 200)
+        some = client.get(path, Range="bytes=10-19")
+        self.assertEqual((some.status, some.body), (206, photo(1)[10:20]))
+        self.assertEqual(some.headers["content-range"], f"bytes 10-19/{len(photo(1))}")
+        self.assertEqual(client.get(path, Range="bytes=10-19", If_Range=etag).status, 206)
+        self.assertEqual(client.get(path, Range="bytes=10-19", If_Range='"x"').status, 200)
+        self.held("GET", f"{ONE}/image", client.get(path, Range="bytes=9999999-"), 416)
+        saved = client.get(f"{path}?download=1").headers["content-disposition"]
+        self.assertRegex(saved, rf'^attachment; filename="trap-1_\d{{8}}-\d{{6}}_{BOOT}-1\.jpg"$')
+
+    def test_a_large_image(self) -> None:
+        """One that is not read in one go comes whole, and in part."""
+        daemon, client = self.web()
+        board = self.board(daemon)
+        whole = photo(1)
+        large = whole[:2] + b"".join(
+            b"\xff\xfe\xea\x62" + bytes([n]) * 60_000 for n in range(40)
+        ) + whole[2:]  # fmt: skip
+        self.assertEqual(board.photo(1, large), "ACK 1")
+        time.sleep(0.5)
+        path = f"/api/v1/photos/trap-1~{BOOT}-1/image"
+        self.assertEqual(client.get(path).body, large)
+        some = client.get(path, Range="bytes=5-2000004")
+        self.assertEqual((some.status, some.body), (206, large[5:2_000_005]))
+
+    def test_thumbnail(self) -> None:
+        daemon, client = self.web()
+        first, *_ = self.fill(daemon)
+        path = f"/api/v1/photos/{first}/thumbnail?width=100"
+        reply = client.get(path)
+        self.held("GET", f"{ONE}/thumbnail", reply, 200)
+        with Image.open(io.BytesIO(reply.body)) as small:
+            self.assertEqual(small.size, (160, 120))
+        self.assertEqual(client.get(path, If_None_Match=reply.headers["etag"]).status, 304)
+        self.assertEqual(client.get(path).body, reply.body)
+        self.assertEqual(client.get(path.replace("100", "0")).status, 400)
+
+    def test_star_and_note(self) -> None:
+        daemon, client = self.web()
+        first, *_ = self.fill(daemon)
+        client.sign_in()
+        path = f"/api/v1/photos/{first}"
+        change = {"starred": True, "note": "a wasp? Vespa 黃蜂"}
+        told = self.held("PATCH", ONE, client.ask("PATCH", path, change), 200)
+        self.assertEqual((told["starred"], told["note"]), (True, change["note"]))
+        self.assertEqual(client.get(path).json, told)
+        page = client.get("/api/v1/photos?starred=true").json
+        self.assertEqual([each["id"] for each in page["photos"]], [first])
+        self.held("DELETE", ONE, client.ask("DELETE", path), 409)
+        for wrong in ({}, {"starred": 1}, {"note": 1}, {"note": "x" * 5000}, {"path": "x"}):
+            self.held("PATCH", ONE, client.ask("PATCH", path, wrong), 400)
+
+    def test_delete(self) -> None:
+        """The file goes, the catalog says so, and it is found nowhere."""
+        daemon, client = self.web()
+        first, *others = self.fill(daemon)
+        client.sign_in()
+        path = f"/api/v1/photos/{first}"
+        file = daemon.store / client.get(path).json["path"]
+        client.get(f"{path}/thumbnail")
+        self.assertTrue(list(daemon.store.rglob(f"thumbs/*/{first}_*")))
+        self.held("DELETE", ONE, client.ask("DELETE", path), 204)
+        self.assertFalse(file.exists())
+        self.assertFalse(list(daemon.store.rglob(f"thumbs/*/{first}_*")))
+        for gone in (path, f"{path}/image", f"{path}/thumbnail"):
+            self.assertEqual(client.get(gone).status, 404, gone)
+        self.assertEqual(client.ask("DELETE", path).status, 404)
+        page = client.get("/api/v1/photos").json["photos"]
+        self.assertEqual([each["id"] for each in page], others[::-1])
+        self.assertEqual(client.get("/api/v1/cameras/trap-1").json["photos"], 2)
+
+    def test_another_file_in_its_place(self) -> None:
+        """What is not the file that was stored is neither shown nor deleted."""
+        daemon, client = self.web()
+        first, second, _ = self.fill(daemon)
+        client.sign_in()
+        secret = daemon.directory / "secret"
+        secret.write_bytes(b"x" * len(photo(1)))
+        file = daemon.store / client.get(f"/api/v1/photos/{first}").json["path"]
+        file.unlink()
+        file.symlink_to(secret)
+        self.assertEqual(client.get(f"/api/v1/photos/{first}/image").status, 404)
+        self.assertEqual(client.ask("DELETE", f"/api/v1/photos/{first}").status, 409)
+        self.assertTrue(secret.exists())
+        other = daemon.store / client.get(f"/api/v1/photos/{second}").json["path"]
+        other.write_bytes(b"shorter")
+        self.assertEqual(client.get(f"/api/v1/photos/{second}/image").status, 404)
+        self.assertEqual(client.ask("DELETE", f"/api/v1/photos/{second}").status, 409)
+        self.assertEqual(other.read_bytes(), b"shorter")
+
+    def test_pages(self) -> None:
+        """Each photo stands on one page once, in either order, while others come in between."""
+        daemon, client = self.web()
+        ids = self.fill(daemon, photos=25)
+        for order, wanted in (("newest", ids[::-1]), ("oldest", ids)):
+            found: list[str] = []
+            cursor = ""
+            for _ in range(20):
+                page = client.get(
+                    f"/api/v1/photos?camera=trap-1&limit=7&order={order}{cursor}"
+                ).json
+                found += [each["id"] for each in page["photos"]]
+                if page["next"] is None:
+                    break
+                cursor = f"&cursor={page['next']}"
+            self.assertEqual(found, wanted)
+
+    def test_a_photo_of_just_now(self) -> None:
+        """What the news tell of is there at once, before the catalog has it."""
+        daemon, client = self.web()
+        board = self.v1(daemon)
+        self.assertEqual(board.photo(photo(5)), "ACK")
+        until(lambda: client.get("/api/v1/log?kind=photo").json["items"], 5)
+        (item,) = client.get("/api/v1/log?kind=photo").json["items"]
+        reply = client.get(f"/api/v1/photos/{item['photo']}/image")
+        self.assertEqual((reply.status, reply.body), (200, photo(5)))
