@@ -262,6 +262,7 @@ class BoardV2(Board):
 
     def commanded(self, said: Command) -> None:
         self.commands.commanded(said)
+        self._work()
 
     def say(self, line: bytes, payload: bytes = b"") -> None:
         """Nothing is said where nobody would hear it."""

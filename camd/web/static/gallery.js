@@ -1,0 +1,417 @@
+// A camera's photos by day or night. Pages come as one scrolls; only what is near the window
+// is in the document, so that a day of ten thousand photos is as light as one of ten.
+
+import * as api from "./api.js";
+import { fleet } from "./fleet.js";
+import { Lifetime, batched, debounced, h, icon, setAttr, setText, svg } from "./dom.js";
+import { toast } from "./toast.js";
+import { clock, clockExact, dayLong, dayName, dayShort, fullMoment, t } from "./words.js";
+
+const PAGE = 120;
+const GAP = 8;
+const OVER = 2;
+const FLY = 120;
+const HALF = 43200;
+const BARS = 92;
+const DAY = 86400;
+
+// The day's page as it was left, for the way back from a photo.
+const left = new Map();
+
+// What a picture's page goes through with the arrows.
+export const wayOf = new Map();
+
+export function dayTitle(day, night) {
+  if (!night) return dayName(day);
+  const next = new Date(Date.parse(`${day}T00:00Z`) + DAY * 1000).toISOString().slice(0, 10);
+  return t("night-of", { day: dayName(day), next: dayName(next) });
+}
+
+export async function loadDays(id) {
+  const said = await api.days(id);
+  const days = said.days.toSorted((a, b) => (a.day < b.day ? -1 : 1));
+  return { zone: said.timezone, night: said.session === "noon", days };
+}
+
+export async function photosTab(root, id, life, wanted) {
+  const wait = h("p", { class: "wait", text: t("loading") });
+  root.append(wait);
+  let calendar;
+  try {
+    calendar = await loadDays(id);
+  } catch (error) {
+    wait.textContent = api.because(error);
+    return;
+  }
+  wait.remove();
+  if (life.ended) return;
+  if (!calendar.days.length) {
+    const none = h("div", { class: "empty" }, icon("shutter"), h("p", { text: t("no-photos") }));
+    root.append(none);
+    const stop = life.add(
+      fleet.onItem((kind, what) => {
+        if (kind !== "photo" || what.camera !== id) return;
+        stop();
+        none.remove();
+        photosTab(root, id, life, wanted);
+      }),
+    );
+    return;
+  }
+  const before = left.get(id);
+  let day = calendar.days.find((one) => one.day === (wanted ?? before?.day)) ?? calendar.days.at(-1);
+  let night = before?.night ?? calendar.night;
+  let starred = before?.starred ?? false;
+
+  const title = h("h2", {});
+  const figure = h("span", { class: "soft num" });
+  const bar = h("div", { class: "daybar", role: "group", "aria-label": t("photos-a-day") });
+  const earlier = h("button", { type: "button", class: "button square", "aria-label": t("day-before"), onclick: () => step(-1) }, icon("left"));
+  const later = h("button", { type: "button", class: "button square", "aria-label": t("day-after"), onclick: () => step(1) }, icon("right"));
+  const only = h("button", { type: "button", class: "button", "aria-pressed": String(starred), onclick: () => ((starred = !starred), go(day)) }, icon("star"), h("span", { text: t("starred") }));
+  const mode = h(
+    "select",
+    { class: "field", "aria-label": t("sessions"), onchange: () => ((night = mode.value === "night"), go(day)) },
+    h("option", { value: "day", text: t("by-day"), selected: !night }),
+    h("option", { value: "night", text: t("by-night"), selected: night }),
+  );
+  const hours = h("div", { class: "hours", role: "group", "aria-label": t("hours") });
+  const place = h("div", {});
+  root.append(
+    h("div", { class: "tools" }, earlier, later, h("div", {}, title, figure), h("span", { class: "push" }), mode, only),
+    bar,
+    hours,
+    place,
+  );
+
+  let inner = null;
+  function bounds() {
+    const shift = night === calendar.night ? 0 : night ? HALF : -HALF;
+    return { since: day.since + shift, until: day.until + shift };
+  }
+  function step(by) {
+    const at = calendar.days.indexOf(day) + by;
+    if (calendar.days[at]) go(calendar.days[at]);
+  }
+  function go(to) {
+    day = to;
+    left.set(id, { day: day.day, night, starred });
+    history.replaceState(null, "", `#/camera/${encodeURIComponent(id)}/photos/${day.day}`);
+    setText(title, dayTitle(day.day, night));
+    setText(figure, night === calendar.night ? t("photos", { n: day.photos }) : "");
+    const at = calendar.days.indexOf(day);
+    earlier.disabled = at === 0;
+    later.disabled = at === calendar.days.length - 1;
+    setAttr(only, "aria-pressed", String(starred));
+    drawDays();
+    const { since, until } = bounds();
+    drawHours(since, until);
+    inner?.end();
+    inner = new Lifetime();
+    place.replaceChildren();
+    wall(place, inner, { camera: id, since, until, starred: starred || undefined, zone: calendar.zone });
+  }
+  function drawHours(since, until) {
+    hours.replaceChildren();
+    const many = Math.min(24, Math.round((until - since) / 3600));
+    for (let at = 0; at < many; at += 1) {
+      const from = since + at * 3600;
+      hours.append(
+        h("button", {
+          type: "button",
+          text: clock(from * 1000, calendar.zone).slice(0, 2),
+          "aria-label": t("jump-to", { when: clock(from * 1000, calendar.zone) }),
+          onclick: (event) => {
+            const again = event.target.getAttribute("aria-pressed") === "true";
+            for (const other of hours.children) setAttr(other, "aria-pressed", null);
+            if (!again) setAttr(event.target, "aria-pressed", "true");
+            inner?.end();
+            inner = new Lifetime();
+            place.replaceChildren();
+            wall(place, inner, { camera: id, since, until: again ? until : Math.min(until, from + 3600), starred: starred || undefined, zone: calendar.zone });
+          },
+        }),
+      );
+    }
+  }
+  function drawDays() {
+    bar.hidden = calendar.days.length < 2;
+    const days = calendar.days.slice(-BARS);
+    const most = Math.max(...days.map((one) => one.photos), 1);
+    const every = Math.ceil(days.length / 12);
+    const old = bar.scrollLeft;
+    const first = !bar.children.length;
+    bar.replaceChildren(
+      ...days.map((one, at) => {
+        const high = Math.max(2, (one.photos / most) * 62);
+        const label = (days.length - 1 - at) % every === 0;
+        return h(
+          "button",
+          { type: "button", "aria-pressed": String(one === day), "aria-label": `${dayLong(one.day)}: ${t("photos", { n: one.photos })}`, title: `${dayName(one.day)} · ${t("photos", { n: one.photos })}`, onclick: () => go(one) },
+          svg("svg", { viewBox: "0 0 10 62", preserveAspectRatio: "none", "aria-hidden": "true" }, svg("rect", { x: 0, y: 62 - high, width: 10, height: high, rx: 1.5 })),
+          h("span", { text: label || one === day ? dayShort(one.day) : "" }),
+        );
+      }),
+    );
+    bar.scrollLeft = first ? bar.scrollWidth : old;
+  }
+  life.add(() => inner?.end());
+  life.add(
+    fleet.onItem((kind, what) => {
+      if (kind !== "photo" || what.camera !== id || !what.meta) return;
+      const when = what.meta.when;
+      const known = calendar.days.find((one) => when >= one.since && when < one.until);
+      if (known) {
+        known.photos += 1 + (what.missed ?? 0);
+        if (known === day) setText(figure, night === calendar.night ? t("photos", { n: day.photos }) : "");
+      } else
+        loadDays(id).then((fresh) => {
+          calendar = fresh;
+          day = fresh.days.find((one) => one.day === day.day) ?? fresh.days.at(-1);
+          later.disabled = calendar.days.indexOf(day) === calendar.days.length - 1;
+          drawDays();
+        }, () => {});
+    }),
+  );
+  go(day);
+}
+
+// Newest first, in rows of tiles.
+function wall(root, life, asked) {
+  const { zone, ...filter } = asked;
+  const photos = [];
+  const there = new Map();
+  let cursor = null;
+  let ended = false;
+  let loading = null;
+  let focus = 0;
+  let fresh = 0;
+  let seenAt = scrollY;
+
+  const sheet = h("div", { class: "sheet" });
+  const box = h("div", { class: "wall", role: "group", "aria-label": t("photos-label") }, sheet);
+  const note = h("p", { class: "wait", role: "status" });
+  const pill = h("button", { type: "button", class: "button main pill", hidden: true, onclick: reload });
+  root.append(pill, box, note);
+
+  function geometry() {
+    const width = box.clientWidth || 320;
+    const wanted = width < 480 ? 100 : 168;
+    const across = Math.max(2, Math.floor((width + GAP) / (wanted + GAP)));
+    const high = ((width - GAP * (across - 1)) / across) * 0.75 + GAP;
+    return { across, high };
+  }
+
+  const draw = batched(() => {
+    if (life.ended) return;
+    const { across, high } = geometry();
+    const rows = Math.ceil(photos.length / across);
+    const top = box.getBoundingClientRect().top;
+    const first = Math.max(0, Math.floor(-top / high) - OVER);
+    const last = Math.min(rows, Math.max(0, Math.ceil((innerHeight - top) / high)) + OVER);
+    box.style.height = `${Math.max(0, rows * high - GAP)}px`;
+    sheet.style.gridTemplateColumns = `repeat(${across}, minmax(0, 1fr))`;
+    sheet.style.transform = `translateY(${first * high}px)`;
+    const from = first * across;
+    const until = Math.min(photos.length, last * across);
+    // Who flies past wants no pictures on the way.
+    const wait = Math.abs(scrollY - seenAt) > innerHeight / 2 ? FLY : 0;
+    seenAt = scrollY;
+    const wanted = new Set();
+    let next = sheet.firstChild;
+    for (let at = from; at < until; at += 1) {
+      const photo = photos[at];
+      wanted.add(photo.id);
+      let tile = there.get(photo.id);
+      if (!tile) {
+        tile = tileOf(photo, zone, wait);
+        there.set(photo.id, tile);
+      }
+      tile.photo = photo;
+      tile.at = at;
+      tile.tabIndex = at === focus ? 0 : -1;
+      setAttr(tile, "data-starred", photo.starred ? "" : null);
+      if (tile !== next) sheet.insertBefore(tile, next);
+      else next = tile.nextSibling;
+    }
+    for (const [id, tile] of there)
+      if (!wanted.has(id)) {
+        tile.remove();
+        there.delete(id);
+      }
+    if (!ended && last >= rows - 2) more();
+  });
+
+  async function more() {
+    if (loading || ended || life.ended) return loading;
+    note.textContent = t("loading");
+    loading = api.photos({ ...filter, limit: PAGE, cursor });
+    try {
+      const page = await loading;
+      if (life.ended) return;
+      const have = new Set(photos.map((one) => one.id));
+      photos.push(...page.photos.filter((one) => !have.has(one.id)));
+      cursor = page.next;
+      ended = !cursor;
+      note.textContent = photos.length ? (ended && photos.length > 40 ? t("all-shown", { n: photos.length }) : "") : t(filter.starred ? "no-starred" : "no-photos-then");
+    } catch (error) {
+      note.textContent = api.because(error);
+      ended = true;
+    } finally {
+      loading = null;
+    }
+    draw();
+  }
+
+  // Some came so fast that not each was told of: what is new is asked for.
+  const newest = debounced(async () => {
+    const page = await api.photos({ ...filter, limit: PAGE }).catch(() => null);
+    if (!page || life.ended) return;
+    const have = new Set(photos.map((one) => one.id));
+    const unseen = page.photos.filter((one) => !have.has(one.id));
+    if (unseen.length === page.photos.length) {
+      photos.length = 0;
+      cursor = page.next;
+      ended = !cursor;
+    }
+    photos.push(...unseen);
+    photos.sort((a, b) => b.when - a.when || b.seq - a.seq);
+    note.textContent = "";
+    draw();
+  }, 300);
+
+  function reload() {
+    photos.length = 0;
+    cursor = null;
+    ended = false;
+    fresh = 0;
+    pill.hidden = true;
+    more();
+  }
+
+  function focusAt(at) {
+    if (at < 0 || at >= photos.length) return;
+    focus = at;
+    const { across, high } = geometry();
+    const top = box.getBoundingClientRect().top + scrollY;
+    const y = top + Math.floor(at / across) * high;
+    const edge = 70;
+    if (y < scrollY + edge) scrollTo(0, y - edge);
+    else if (y + high > scrollY + innerHeight - edge) scrollTo(0, y + high - innerHeight + edge);
+    draw();
+    requestAnimationFrame(() => requestAnimationFrame(() => there.get(photos[at]?.id)?.focus({ preventScroll: true })));
+  }
+
+  life.on(box, "focusin", (event) => {
+    if (event.target.at !== undefined) focus = event.target.at;
+  });
+  life.on(box, "click", () => wayOf.set(filter.camera, filter));
+  life.on(box, "keydown", async (event) => {
+    const tile = event.target;
+    if (tile.at === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    const { across } = geometry();
+    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -across, ArrowDown: across }[event.key];
+    if (step) {
+      event.preventDefault();
+      focusAt(tile.at + step);
+    } else if (event.key === "Home") {
+      event.preventDefault();
+      focusAt(0);
+    } else if (event.key === "s") {
+      await star(tile.photo);
+      draw();
+    } else if (event.key === "d") download(tile.photo);
+    else if (event.key === "Delete" && (await remove(tile.photo))) focusAt(Math.min(tile.at, photos.length - 1));
+  });
+  life.on(window, "scroll", draw, { passive: true });
+  life.on(window, "resize", draw);
+  life.add(
+    fleet.onItem((kind, what) => {
+      if (kind === "change") {
+        const photo = photos.find((one) => one.id === what.id);
+        if (photo) {
+          Object.assign(photo, what);
+          draw();
+        }
+      } else if (kind === "gone") {
+        const at = photos.findIndex((one) => one.id === what.photo);
+        if (at >= 0) {
+          photos.splice(at, 1);
+          draw();
+        }
+      } else if (kind === "photo" && what.camera === filter.camera && what.meta && !filter.starred) {
+        const { when } = what.meta;
+        if (when < filter.since || when >= filter.until) return;
+        const inside = box.contains(document.activeElement);
+        // Nobody looks further down: the new one may push the others along.
+        if (!fresh && !inside && box.getBoundingClientRect().top > 0) {
+          if (what.missed || photos[0]?.when > when) {
+            newest();
+            return;
+          }
+          if (!photos.some((one) => one.id === what.meta.id)) photos.unshift(what.meta);
+          note.textContent = "";
+          draw();
+          return;
+        }
+        fresh += 1 + (what.missed ?? 0);
+        pill.hidden = false;
+        pill.replaceChildren(icon("up"), t("new-photos", { n: fresh }));
+      }
+    }),
+  );
+  more();
+}
+
+function tileOf(photo, zone, wait) {
+  const image = h("img", { alt: "", decoding: "async" });
+  const show = () => (image.src = api.thumbnailOf(photo.id));
+  if (wait) setTimeout(() => image.isConnected && show(), wait);
+  else show();
+  image.addEventListener("error", () => setTimeout(() => image.isConnected && (image.src = api.thumbnailOf(photo.id)), 3000), { once: true });
+  return h(
+    "a",
+    { class: "tile", href: `#/photo/${encodeURIComponent(photo.id)}`, "aria-label": fullMoment(photo.when * 1000, zone) },
+    image,
+    icon("star"),
+    h("span", { class: "time" }, clockExact(photo.when * 1000, zone)),
+  );
+}
+
+// ---- what can be done with a photo, here and on its own page
+
+export async function star(photo) {
+  const starred = !photo.starred;
+  photo.starred = starred;
+  try {
+    Object.assign(photo, await api.changePhoto(photo.id, { starred }));
+  } catch (error) {
+    photo.starred = !starred;
+    toast(api.because(error), "bad");
+  }
+}
+
+export function download(photo) {
+  const link = h("a", { href: api.downloadOf(photo.id), download: photo.path.split("/").pop() });
+  document.body.append(link);
+  link.click();
+  link.remove();
+}
+
+// Deleting is for good, so it is asked for; a starred photo is kept until the star goes.
+export async function remove(photo) {
+  if (photo.starred) {
+    toast(t("starred-stay"), "bad");
+    return false;
+  }
+  if (!confirm(t("delete-sure", { when: fullMoment(photo.when * 1000) }))) return false;
+  try {
+    await api.deletePhoto(photo.id);
+    toast(t("deleted"));
+    return true;
+  } catch (error) {
+    toast(api.because(error), "bad");
+    return false;
+  }
+}
+

@@ -1,0 +1,226 @@
+// One photo, whole, with what is known of it and what was found in it.
+
+import * as api from "./api.js";
+import { fleet } from "./fleet.js";
+import { Lifetime, h, icon, setAttr, svg } from "./dom.js";
+import { download, remove, star, wayOf } from "./gallery.js";
+import { toast } from "./toast.js";
+import { bytes, clockExact, fullMoment, known, number, t } from "./words.js";
+
+const AROUND = 12;
+
+export async function photoPage(root, [id]) {
+  const life = new Lifetime();
+  let photo = await api.photo(id);
+  if (life.ended) return life;
+  const camera = photo.camera;
+  const days = await api.days(camera).catch(() => null);
+  const zone = days?.timezone;
+  const image = h("img", { alt: "" });
+  const frame = h("div", { class: "frame" }, image);
+  const before = h("button", { type: "button", class: "turn before", "aria-label": t("newer"), onclick: () => turn(-1) }, icon("left"));
+  const after = h("button", { type: "button", class: "turn after", "aria-label": t("older"), onclick: () => turn(1) }, icon("right"));
+  const strip = h("div", { class: "strip", role: "group", "aria-label": t("filmstrip") });
+  const heading = h("h1", {});
+  const list = h("dl", {});
+  const starButton = h("button", { type: "button", class: "button", onclick: toggle }, icon("star"), h("span", {}));
+  const note = h("textarea", { class: "field", id: "note", maxlength: 4000, placeholder: t("note-hint") });
+  const noteSaid = h("span", { class: "soft", role: "status" });
+  const back = h("a", { class: "button plain square", href: `#/camera/${encodeURIComponent(camera)}/photos`, "aria-label": t("to-camera", { camera }) }, icon("left"));
+  const save = h("a", { class: "button", download: true }, icon("download"), h("span", { text: t("download") }));
+  const boxesButton = h("button", { type: "button", class: "button", "aria-pressed": "true", hidden: true, onclick: () => (frame.querySelector(".boxes").toggleAttribute("hidden"), setAttr(boxesButton, "aria-pressed", String(!frame.querySelector(".boxes").hasAttribute("hidden")))) }, h("span", { text: t("detections") }));
+  const control = api.may("control");
+  root.append(
+    h("div", { class: "head" }, back, heading),
+    h(
+      "div",
+      { class: "photo" },
+      h("div", { class: "stage" }, frame, before, after),
+      h("div", { class: "film" }, strip),
+      h(
+        "aside",
+        { class: "details panel", "aria-label": t("about-photo") },
+        h("div", { class: "row" }, control && starButton, save, control && h("button", { type: "button", class: "button danger", onclick: drop }, icon("trash"), h("span", { text: t("delete") })), boxesButton),
+        list,
+        control && h("div", {}, h("label", { for: "note", class: "soft", text: t("note") }), note, noteSaid),
+        h("p", { class: "keys" }, [["← →", "key-turn"], ["s", "star"], ["d", "download"], [t("key-delete"), "delete"], ["n", "note"], ["Esc", "back"]].map(([key, word]) => h("span", {}, h("kbd", { text: key }), " ", t(word)))),
+      ),
+    ),
+  );
+
+  let around = [];
+  let asked = 0;
+
+  function show(one) {
+    photo = one;
+    document.title = `${clockExact(photo.when * 1000, zone)} · ${camera} · camd`;
+    const address = `#/photo/${encodeURIComponent(photo.id)}`;
+    if (location.hash !== address) history.replaceState(null, "", address);
+    heading.replaceChildren(`${camera} `, h("span", { class: "soft" }, fullMoment(photo.when * 1000, zone)));
+    image.alt = t("photo-of", { camera, when: fullMoment(photo.when * 1000, zone) });
+    image.src = api.imageOf(photo.id);
+    if (photo.width && photo.height) frame.style.aspectRatio = `${photo.width} / ${photo.height}`;
+    frame.querySelector(".boxes")?.remove();
+    boxesButton.hidden = !photo.detections?.length;
+    if (photo.detections?.length) frame.append(boxes(photo));
+    save.href = api.downloadOf(photo.id);
+    save.setAttribute("download", photo.path.split("/").pop());
+    note.value = photo.note;
+    noteSaid.textContent = "";
+    describe();
+    marks();
+    film();
+  }
+
+  function describe() {
+    const rows = [
+      ["taken", fullMoment(photo.when * 1000, zone)],
+      Math.abs(photo.received - photo.when) > 2 && ["received", fullMoment(photo.received * 1000, zone)],
+      photo.trigger && ["trigger", known(`trigger-${photo.trigger}`, photo.trigger)],
+      ["pixels", `${photo.width} × ${photo.height}`],
+      ["size", `${bytes(photo.size)} (${number(photo.size)} B)`],
+      ["door", known(`protocol-${photo.door}`, photo.door)],
+      ["boot", photo.boot, "mono"],
+      ["seq", String(photo.seq), "mono"],
+      ["crc", photo.crc, "mono"],
+      ["path", photo.path, "mono"],
+      photo.detections?.length && ["detections", photo.detections.map((one) => `${one.label ?? one.name ?? ""} ${percent(one)}`.trim()).join(", ")],
+    ];
+    list.replaceChildren(...rows.filter(Boolean).flatMap(([name, text, kind]) => [h("dt", { text: t(`photo-${name}`) }), h("dd", { text, class: kind })]));
+  }
+
+  function marks() {
+    starButton.classList.toggle("starred", photo.starred);
+    starButton.setAttribute("aria-pressed", String(photo.starred));
+    starButton.lastChild.textContent = t(photo.starred ? "starred" : "star");
+  }
+
+  // The neighbours: some newer, some older, within what was looked at before.
+  async function look() {
+    const mine = ++asked;
+    const way = wayOf.get(camera) ?? { camera };
+    const inside = way.since === undefined || (photo.when >= way.since && photo.when < way.until) ? way : { camera };
+    // A bound may stand on this very photo's second: others of the same moment are in both halves.
+    const [older, newer] = await Promise.all([
+      api.photos({ ...inside, until: photo.when + 0.001, limit: AROUND * 2, order: "newest" }),
+      api.photos({ ...inside, since: photo.when, limit: AROUND * 2, order: "oldest" }),
+    ]).catch(() => [{ photos: [] }, { photos: [] }]);
+    if (mine !== asked || life.ended) return;
+    const seen = new Map();
+    for (const one of [...newer.photos.toReversed(), photo, ...older.photos]) seen.set(one.id, one);
+    around = [...seen.values()].sort((a, b) => b.when - a.when || b.seq - a.seq);
+    film();
+  }
+
+  function film() {
+    const at = around.findIndex((one) => one.id === photo.id);
+    before.disabled = at <= 0;
+    after.disabled = at < 0 || at >= around.length - 1;
+    const have = new Map([...strip.children].map((node) => [node.dataset.id, node]));
+    strip.replaceChildren(
+      ...around.map((one) => {
+        const link = have.get(one.id) ?? h("a", { href: `#/photo/${encodeURIComponent(one.id)}`, data: { id: one.id }, "aria-label": clockExact(one.when * 1000, zone), title: clockExact(one.when * 1000, zone), onclick: (event) => (event.preventDefault(), to(one)) }, h("img", { src: api.thumbnailOf(one.id), alt: "", loading: "lazy" }));
+        setAttr(link, "aria-current", one.id === photo.id ? "true" : null);
+        return link;
+      }),
+    );
+    const current = strip.querySelector("[aria-current]");
+    if (current) strip.scrollLeft = current.offsetLeft - strip.offsetLeft - strip.clientWidth / 2 + 40;
+    for (const one of [around[at - 1], around[at + 1]]) if (one) new Image().src = api.imageOf(one.id);
+  }
+
+  function to(one) {
+    show(one);
+    const at = around.indexOf(one);
+    if (at < 4 || at > around.length - 5) look();
+  }
+  function turn(by) {
+    const one = around[around.findIndex((other) => other.id === photo.id) + by];
+    if (one) to(one);
+  }
+
+  async function toggle() {
+    const one = photo;
+    const work = star(one);
+    if (one === photo) marks();
+    await work;
+    if (one === photo) marks();
+  }
+  async function drop() {
+    const gone = photo;
+    if (!(await remove(gone))) return;
+    const at = around.findIndex((one) => one.id === gone.id);
+    around = around.filter((one) => one.id !== gone.id);
+    const next = around[Math.min(Math.max(at, 0), around.length - 1)];
+    if (next) to(next);
+    else location.hash = back.getAttribute("href");
+  }
+  note.addEventListener("change", async () => {
+    const one = photo;
+    try {
+      Object.assign(one, await api.changePhoto(one.id, { note: note.value }));
+      if (one === photo) noteSaid.textContent = t("note-saved");
+    } catch (error) {
+      toast(api.because(error), "bad");
+    }
+  });
+
+  life.on(document, "keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (/INPUT|TEXTAREA|SELECT/.test(event.target.tagName)) {
+      if (event.key === "Escape") event.target.blur();
+      return;
+    }
+    const act = { ArrowLeft: () => turn(-1), ArrowRight: () => turn(1), d: () => download(photo), Escape: () => (location.hash = back.getAttribute("href")) };
+    if (control) Object.assign(act, { s: toggle, Delete: drop, n: () => note.focus() });
+    if (!act[event.key]) return;
+    event.preventDefault();
+    act[event.key]();
+  });
+  let x = null;
+  life.on(frame, "touchstart", (event) => (x = event.touches.length === 1 ? event.touches[0].clientX : null), { passive: true });
+  life.on(frame, "touchend", (event) => {
+    const moved = x === null ? 0 : event.changedTouches[0].clientX - x;
+    if (Math.abs(moved) > 50) turn(moved > 0 ? -1 : 1);
+  }, { passive: true });
+  life.add(
+    fleet.onItem((kind, what) => {
+      if (kind !== "change") return;
+      const one = around.find((other) => other.id === what.id);
+      if (one) Object.assign(one, what);
+      if (what.id === photo.id) marks();
+    }),
+  );
+  fleet.ready().catch(() => {});
+  show(photo);
+  look();
+  return life;
+}
+
+const percent = (one) => {
+  const share = one.confidence ?? one.score ?? one.conf;
+  return share === undefined ? "" : `${Math.round(share * 100)} %`;
+};
+
+// Boxes as shares of the picture from its top left: {label, confidence, bbox: [x, y, w, h]}.
+export function boxes({ detections, width, height }) {
+  const size = Math.max(11, width / 45);
+  return svg(
+    "svg",
+    { class: "boxes", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "xMidYMid meet", role: "img", "aria-label": t("detections") },
+    detections.map((one) => {
+      const [x, y, w, h_] = one.bbox ?? one.box ?? [one.x, one.y, one.w, one.h];
+      const at = { x: x * width, y: y * height, width: w * width, height: h_ * height };
+      const text = `${one.label ?? one.name ?? ""} ${percent(one)}`.trim();
+      const above = at.y > size * 1.5 ? at.y - size * 1.35 : at.y;
+      return svg(
+        "g",
+        {},
+        svg("rect", { ...at, class: "under" }),
+        svg("rect", at),
+        text && svg("rect", { x: at.x, y: above, width: text.length * size * 0.64 + size * 0.6, height: size * 1.35, class: "label", rx: 2 }),
+        text && svg("text", { x: at.x + size * 0.3, y: above + size, "font-size": size }, text),
+      );
+    }),
+  );
+}

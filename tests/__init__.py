@@ -1,0 +1,1 @@
+"""What camd promises, tried out."""

@@ -1,0 +1,104 @@
+"""In a sealed session nothing is believed that nobody has vouched for."""
+
+import zlib
+
+from tests.e2e_door import CAMERA, MOST, BoardCase
+from tests.e2e_talk import KEY, picture
+
+
+class Sealed(BoardCase):
+    """Every line of both sides is sealed, and the mac is looked at before anything else."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.keys.keys[CAMERA] = (KEY,)
+        self.sealed = self.board(key=KEY)
+
+    def refused(self, data: bytes) -> None:
+        """Said so, it ends the session with nothing stored."""
+        self.sealed.peer.say(data)
+        self.assertEqual(self.sealed.lines, ["ERR mac"])
+        self.assertTrue(self.sealed.peer.ended)
+        self.assertEqual(self.intake.waiting, [])
+
+    def test_both_ways(self) -> None:
+        """Photos, refusals, errors and commands are all numbered and sealed in one row."""
+        board = self.sealed
+        board.frame(1, picture(1))
+        self.intake.release()
+        board.frame(2, b"no picture")
+        board.say("WHAT now")
+        board.say("PING x")
+        self.fleet.command(CAMERA, "snap").addErrback(lambda _: None)
+        self.assertEqual(board.lines, ["ACK 1", "NAK 2 jpeg", "ERR verb", "PONG x", "SNAP 1"])
+        board.say("DONE 1")
+        board.peer.leave()
+
+    def test_altered_payload(self) -> None:
+        """One bit of the payload, and its CRC put right, are found."""
+        said = bytearray(self.sealed.talk.frame(1, picture()))
+        said[-7] ^= 1
+        crc = f"{zlib.crc32(picture()):08x}".encode()
+        self.refused(
+            bytes(said).replace(crc, f"{zlib.crc32(said[-len(picture()) :]):08x}".encode())
+        )
+
+    def test_altered_line(self) -> None:
+        """So is another seq."""
+        self.refused(self.sealed.talk.frame(1, picture()).replace(b"seq=1", b"seq=2"))
+
+    def test_missing(self) -> None:
+        """A line without a mac."""
+        self.refused(b"PING\n")
+
+    def test_not_last(self) -> None:
+        """A mac that is not the last word."""
+        self.refused(self.sealed.talk.line("PING").replace(b"\n", b" x\n"))
+
+    def test_reordered(self) -> None:
+        """Lines that were put into another order."""
+        first, second = (self.sealed.talk.frame(n, picture(n)) for n in (1, 2))
+        self.refused(second + first)
+
+    def test_repeated(self) -> None:
+        """A line that comes twice: the first counts."""
+        said = self.sealed.talk.line("PING")
+        self.sealed.peer.say(said)
+        self.assertEqual(self.sealed.lines, ["PONG"])
+        self.refused(said)
+
+    def test_dropped(self) -> None:
+        """A line that somebody took out of the row."""
+        self.sealed.talk.line("STAT rssi=-60")
+        self.refused(self.sealed.talk.line("PING"))
+
+    def test_mac_before_all_else(self) -> None:
+        """Wrong CRC, no picture, too large, no syntax, unknown verb: with a wrong mac it is the
+        mac that is wrong."""
+        for text, payload in (
+            ("FRAME seq=1 len=10 crc=00000000", b"no picture"),
+            (f"FRAME seq=1 len={MOST + 1} crc=00000000", bytes(MOST + 1)),
+            (f"FRAME seq=1 len={4 * MOST + 1} crc=00000000", b""),
+            ("FRAME seq=0 len=0 crc=00000000", b""),
+            ("PING  x", b""),
+            ("WHAT len=3", b"abc"),
+        ):
+            self.sealed = self.board(key=KEY)
+            mac = b" mac=" + b"0" * 32 + b"\n"
+            self.refused(text.encode() + mac + payload)
+
+    def test_size_in_a_sealed_session(self) -> None:
+        """Too large but checked is NAK size and goes on; too large to be checked ends it."""
+        board = self.sealed
+        board.frame(1, bytes(MOST + 1))
+        self.assertEqual(board.lines, ["NAK 1 size"])
+        board.frame(2, picture())
+        self.intake.release()
+        self.assertEqual(board.lines, ["ACK 2"])
+        self.refused(board.talk.line(f"FRAME seq=3 len={4 * MOST + 1} crc=00000000"))
+
+    def test_syntax_is_sealed(self) -> None:
+        """A line that is vouched for and malformed is ERR syntax, sealed as well."""
+        self.sealed.say("PING two words")
+        self.assertEqual(self.sealed.lines, ["ERR syntax"])
+        self.assertTrue(self.sealed.peer.ended)

@@ -1,0 +1,68 @@
+"""What is around the pages: signing in and out, the log, and a server that goes away."""
+
+from camd.access import Password
+from tests.test_page_browser import PageCase, until
+
+PASSWORD = "correct horse battery"
+
+
+class Frame(PageCase):
+    def test_sign_in_and_out(self) -> None:
+        """With a password nothing is shown before it is given; a wrong one is said to be wrong;
+        who has signed out sees nothing any more."""
+        store = self.directory() / "store"
+        (store / ".camd").mkdir(0o700, parents=True)
+        Password(store / ".camd").set(PASSWORD)
+        daemon = self.camd(store=store)
+        self.boards(daemon, "--boards", "1", "--interval", "1")
+        page = self.page()
+        page.until("document.activeElement.type === 'password'")
+        page.type("wrong")
+        page.key("Enter")
+        page.shows("That is not the password")
+        page.listen()
+        page.wrongs.clear()  # the browser logs the 403 that was wanted
+        page.type(PASSWORD)
+        page.key("Enter")
+        page.until("document.querySelector('camera-card')")
+        page.click("button[aria-label='Sign out']")
+        page.until("document.querySelector('input[type=password]')")
+        self.assertIsNone(page.run("document.querySelector('camera-card')"))
+        self.assert_fine(page)
+
+    def test_log(self) -> None:
+        """The newest stands first, more comes by itself, and it can be narrowed down."""
+        daemon = self.camd("[store]\nquarantine = true\n")
+        self.boards(daemon, "--boards", "2", "--interval", "1", "--faults", "torn")
+        until(lambda: self.ask("api/v1/refused")["refused"], 20)
+        page = self.page("#/log")
+        page.until("document.querySelectorAll('.entry').length > 3")
+        times = page.run("[...document.querySelectorAll('.entry time')].map(t => t.dateTime)")
+        self.assertEqual(times, sorted(times, reverse=True))
+        before = page.run("document.querySelectorAll('.entry').length")
+        page.until(f"document.querySelectorAll('.entry').length > {before}")
+        page.run("(() => { const s = document.querySelectorAll('.log select')[1];"
+                 " s.value = 'came'; s.dispatchEvent(new Event('change')); })()")  # fmt: skip
+        page.until(
+            "(kinds => kinds.length && kinds.every(kind => kind.textContent === 'Connected'))"
+            "([...document.querySelectorAll('.entry .kind')])"
+        )
+        self.assert_fine(page)
+        page.click(".log .tabs button:last-child")
+        page.until("document.querySelector('.refusal')")
+        page.shows("Not a whole JPEG")
+        self.assertTrue(page.run("!!document.querySelector('.refusal a[href*=\"/image\"]')"))
+
+    def test_the_server_goes_and_comes(self) -> None:
+        """While camd is away the page says so, and catches up by itself when it is back."""
+        daemon = self.camd()
+        end = self.boards(daemon, "--boards", "1", "--interval", "1")
+        page = self.page()
+        page.until("document.querySelector('camera-card')")
+        daemon.kill()
+        end()
+        page.shows("No connection")
+        daemon.start()
+        page.until("document.querySelector('.link').dataset.state === 'open'", 30)
+        self.boards(daemon, "--boards", "2", "--interval", "1")
+        page.until("document.querySelectorAll('camera-card').length === 2", 20)

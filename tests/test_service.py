@@ -1,0 +1,90 @@
+"""The rooms together: what the daemon does by the clock, and what it saves."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from camd.config import Loaded, load
+from camd.fleet import Fleet, State
+from camd.ingest.deadlines import Deadlines
+from camd.photo import CameraId
+from camd.service import LOOK, Camd, build
+from tests.e2e_boards import V2, photo
+from tests.e2e_daemon import DaemonCase, until
+from tests.e2e_talk import Talk
+
+
+class Reactor(MemoryReactorClock):
+    """One whose threads may say something, in their own time."""
+
+    def callFromThread(self, what: Callable[[], object]) -> None:
+        what()
+
+
+class Clockwork(SynchronousTestCase):
+    """What is done again and again."""
+
+    def camd(self) -> tuple[Camd, Any]:
+        reactor: Any = Reactor()
+        store = Path(self.mktemp()).absolute()
+
+        def reload() -> Loaded:
+            return load(None, {}, {"store.path": str(store)})
+
+        return build(reload(), reactor, reload), reactor
+
+    def test_one_failure_stops_nothing(self) -> None:
+        """What fails once is tried again when its time comes, and the rest goes on."""
+        camd, reactor = self.camd()
+        looks: list[float] = []
+        ticks: list[float] = []
+
+        def look(_fleet: Fleet) -> None:
+            looks.append(reactor.seconds())
+            raise RuntimeError("a mistake")
+
+        self.patch(Fleet, "look", look)
+        self.patch(Deadlines, "tick", lambda _deadlines: ticks.append(1.0))
+        camd.startService()
+        reactor.pump([1.0] * int(3 * LOOK))
+        self.assertEqual(len(looks), 3)
+        self.assertEqual(len(ticks), int(3 * LOOK))
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 3)
+
+
+class Restarted(DaemonCase):
+    """What the daemon knows again after a restart."""
+
+    def test_cameras(self) -> None:
+        """Cameras and their counts are there again, be it behind a clean stop or a kill."""
+        daemon = self.daemon().start()
+        board = V2(daemon.port, Talk("trap"))
+        for seq in (1, 2):
+            self.assertEqual(board.photo(seq, photo(seq)), f"ACK {seq}")
+        board.send(board.talk.line("BYE next=900"))
+        board.close()
+        until(lambda: "disconnected" in daemon.said)
+        self.assertEqual(daemon.stop(), 0)
+        for _ in range(2):
+            daemon.start()
+            again = V2(daemon.port, Talk("trap"))
+            self.assertEqual(again.last, 2)
+            daemon.kill()
+        camera = self.known(daemon.store)
+        self.assertEqual((camera.photos, camera.state), (2, State.ASLEEP))
+
+    def known(self, store: Path) -> Any:
+        """What a daemon that opens this store knows of the camera."""
+        reactor: Any = Reactor()
+
+        def reload() -> Loaded:
+            return load(None, {}, {"store.path": str(store), "web.listen": "off"})
+
+        camd = build(reload(), reactor, reload)
+        camd.store.open()
+        self.addCleanup(camd.store.close, 10)
+        camd._remember()
+        return camd.fleet.cameras[CameraId("trap")]

@@ -1,0 +1,254 @@
+"""The store keeps its promises once each, and finds them again."""
+
+import os
+import shutil
+import stat
+import zlib
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from camd.config import CameraEntry, Config, Share
+from camd.config.units import Bytes
+from camd.photo import Boot, CameraId, Door, Photo, Reason, Refused
+from camd.store.store import Store, StoreError
+from tests.e2e_talk import BOOT, picture
+
+CAMERA = CameraId("trap")
+NOW = 1_786_832_103.0  # 2026-08-15 22:15:03 UTC
+OTHER_BOOT = Boot("1111111111111111")
+
+
+def photo(seq: int, data: bytes | None = None, **more: Any) -> Photo:
+    data = picture(seq) if data is None else data
+
+    given: dict[str, Any] = {
+        "camera": CAMERA, "boot": Boot(BOOT), "seq": seq, "chunks": (data[:5], data[5:]),
+        "size": len(data), "crc": zlib.crc32(data), "width": 16, "height": 8, "received": NOW,
+        "door": Door.V2,
+    }  # fmt: skip
+    return Photo(**{**given, **more})
+
+
+class StoreCase(TestCase):
+    """A store on the real disk, with the real reactor."""
+
+    timeout = 30
+
+    def setUp(self) -> None:
+        self.root = Path(self.mktemp()).absolute()
+        self.config = Config()
+        self.configure(timezone="UTC", keep_free=Share(Bytes(0)))
+        self.opened: list[Store] = []
+        self.store = self.open()
+
+    def configure(self, **settings: Any) -> None:
+        self.config = evolve(self.config, store=evolve(self.config.store, **settings))
+
+    def open(self) -> Store:
+        from_thread: Any = reactor
+        store = Store(
+            self.root, lambda: self.config, from_thread.callFromThread,
+            lambda work: from_thread.callLater(0, work),
+        )  # fmt: skip
+        store.open()
+        self.opened.append(store)
+        return store
+
+    async def tearDown(self) -> None:
+        for store in self.opened:
+            await self.shut(store)
+
+    async def shut(self, store: Store) -> None:
+        if store in self.opened:
+            self.opened.remove(store)
+            self.assertTrue(store.close(10))
+            await self.turn()  # what its threads still had to say
+
+    async def reopen(self) -> None:
+        await self.shut(self.store)
+        self.store = self.open()
+
+    async def turn(self, seconds: float = 0.01) -> None:
+        clock: Any = reactor
+        await deferLater(clock, seconds)
+
+    async def refused(self, stored: "Deferred[Any]", reason: Reason) -> None:
+        with self.assertRaises(Refused) as caught:
+            await stored
+        self.assertIs(caught.exception.reason, reason)
+
+    def files(self) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(self.root)): path.read_bytes() for path in self.root.rglob("*.jpg")
+        }
+
+
+class Promises(StoreCase):
+    """A photo is stored once."""
+
+    async def test_stored(self) -> None:
+        """Its name says what it is, its bytes are what came, its modes keep strangers out."""
+        receipt = await self.store.put(photo(17))
+        name = f"trap/2026-08-15/trap_20260815-221503_{BOOT}-17.jpg"
+        self.assertEqual(receipt.path, name)
+        self.assertFalse(receipt.again)
+        self.assertEqual(self.files(), {name: picture(17)})
+        self.assertEqual(stat.S_IMODE(os.stat(self.root / name).st_mode), 0o640)
+
+    async def test_again(self) -> None:
+        """The same photo again gets the first one's receipt, be it on its way still, stored just
+        now, in the catalog, deleted meanwhile, or behind a restart; another under its name is a
+        conflict."""
+        first, second = self.store.put(photo(1)), self.store.put(photo(1))
+        other = self.store.put(photo(1, picture(9)))
+        await self.refused(other, Reason.CONFLICT)
+        receipt = await first
+        self.assertEqual(await second, evolve(receipt, again=True))
+        for wait in (0, 0.3):
+            await self.turn(wait)
+            self.assertEqual(await self.store.put(photo(1)), evolve(receipt, again=True))
+            await self.refused(self.store.put(photo(1, picture(9))), Reason.CONFLICT)
+        await self.reopen()
+        self.assertEqual((await self.store.put(photo(1))).path, receipt.path)
+        (self.root / receipt.path).unlink()
+        self.assertTrue((await self.store.put(photo(1))).again)
+        await self.refused(self.store.put(photo(1, picture(9))), Reason.CONFLICT)
+        self.assertEqual(self.files(), {})
+
+    async def test_out_of_order(self) -> None:
+        """Seqs may come in any order, and of any boot."""
+        photos = [
+            photo(seq, boot=boot) for boot in (Boot(BOOT), OTHER_BOOT) for seq in (5, 3, 9, 4)
+        ]
+        receipts = await gatherResults([self.store.put(one) for one in photos])
+        self.assertFalse(any(receipt.again for receipt in receipts))
+        receipts = await gatherResults([self.store.put(one) for one in reversed(photos)])
+        self.assertTrue(all(receipt.again for receipt in receipts))
+        self.assertEqual(len(self.files()), 8)
+
+    async def test_refused(self) -> None:
+        """What could not be stored leaves nothing, and may be tried again; those who sent it
+        meanwhile hear the same."""
+        self.configure(keep_free=Share(percent=100.0))
+        both = [self.store.put(photo(1)), self.store.put(photo(1))]
+        for one in both:
+            await self.refused(one, Reason.FULL)
+        self.assertEqual(self.store.last(CAMERA, Boot(BOOT)), 0)
+        self.configure(keep_free=Share(Bytes(0)))
+        self.assertFalse((await self.store.put(photo(1))).again)
+        self.assertEqual(len(self.files()), 1)
+        self.assertEqual([*self.root.rglob("*.part")], [])
+
+    async def test_last(self) -> None:
+        """The highest seq that is settled: stored or refused for good, never going down, and
+        not behind an ACK over a restart."""
+        boot = Boot(BOOT)
+        self.assertEqual(self.store.last(CAMERA, boot), 0)
+        await gatherResults([self.store.put(photo(seq)) for seq in (7, 3)])
+        self.assertEqual(self.store.last(CAMERA, boot), 7)
+        self.assertEqual(self.store.last(CAMERA, OTHER_BOOT), 0)
+        self.store.settled((CAMERA, boot, 12))
+        self.store.settled((CAMERA, boot, 8))
+        self.assertEqual(self.store.last(CAMERA, boot), 12)
+        await self.reopen()
+        self.assertGreaterEqual(self.store.last(CAMERA, boot), 7)
+
+
+class Names(StoreCase):
+    """Where a photo lies."""
+
+    async def test_board_clock(self) -> None:
+        """The board's time where it can be true, else when the photo came."""
+        for seq, (taken, stamp) in enumerate(
+            (
+                (NOW - 3600, "20260815-211503"), (0.0, "20260815-221503"),
+                (NOW + 10**6, "20260815-221503"), (None, "20260815-221503"),
+                (1_577_836_800.0, "20200101-000000"),
+            ), 1,
+        ):  # fmt: skip
+            receipt = await self.store.put(photo(seq, taken=taken))
+            self.assertIn(f"/trap_{stamp}_{BOOT}-{seq}.jpg", receipt.path)
+
+    async def test_day(self) -> None:
+        """The day is the camera's, and a night may be one session; a reload counts."""
+        for seq, (zone, session, day) in enumerate(
+            (
+                ("Asia/Shanghai", "midnight", "2026-08-16"), ("UTC", "noon", "2026-08-15"),
+                ("Asia/Shanghai", "noon", "2026-08-15"), ("America/New_York", "noon", "2026-08-15"),
+                ("Pacific/Kiritimati", "noon", "2026-08-16"),
+                ("Pacific/Kiritimati", "midnight", "2026-08-16"),
+            ), 1,
+        ):  # fmt: skip
+            entry = CameraEntry(CAMERA, timezone=zone, session=session)
+            self.config = evolve(self.config, camera=(entry,))
+            self.store.forget_folders()
+            receipt = await self.store.put(photo(seq))
+            self.assertEqual(receipt.path.split("/")[1], day, (zone, session))
+
+
+class Life(StoreCase):
+    """From open to close, and what a crash leaves."""
+
+    async def test_alone(self) -> None:
+        """A second store on the same directory is refused, and says why."""
+        self.assertIn("in use", str(self.assertRaises(StoreError, self.open)))
+
+    async def test_clean_stop(self) -> None:
+        """Behind a clean stop nothing has to be looked through, and all is found."""
+        receipts = await gatherResults([self.store.put(photo(seq)) for seq in range(1, 40)])
+        await self.shut(self.store)
+        self.assertEqual((self.root / ".camd" / "dirty").read_text(), "")
+        self.store = self.open()
+        for receipt in receipts:
+            self.assertEqual(self.store.find(receipt.key), evolve(receipt, again=True))
+
+    async def crashed(self) -> Store:
+        """The store as a crash at this moment would leave it, opened again."""
+
+        root = Path(self.mktemp()).absolute()
+        shutil.copytree(self.root, root)
+        for name in ("catalog.sqlite-wal", "catalog.sqlite-shm"):
+            (root / ".camd" / name).unlink(missing_ok=True)
+        self.root, before = root, self.root
+        self.addCleanup(setattr, self, "root", before)
+        return self.open()
+
+    async def test_crash(self) -> None:
+        """Photos that the catalog on the disk does not have are found by their names."""
+        await gatherResults([self.store.put(photo(seq)) for seq in (1, 2)])
+        store = await self.crashed()
+        self.assertEqual(store.last(CAMERA, Boot(BOOT)), 2)
+        self.assertTrue((await store.put(photo(2))).again)
+
+    async def test_crash_behind_a_shortening(self) -> None:
+        """The same for photos that came after the list of what is to be looked through was
+        shortened, into a folder that was in use before."""
+        await self.store.put(photo(1))
+        for _ in range(2):
+            self.assertTrue(await self.store.shorten())
+            await self.turn(0.3)
+        await self.store.put(photo(2))
+        self.assertIn("trap/2026-08-15", self.store.dirty.folders)
+        store = await self.crashed()
+        self.assertEqual(store.last(CAMERA, Boot(BOOT)), 2)
+        self.assertTrue((await store.put(photo(2))).again)
+
+    async def test_leftovers(self) -> None:
+        """What a crash left unfinished is removed at the start; what is not camd's stays."""
+        receipt = await self.store.put(photo(1))
+        folder = (self.root / receipt.path).parent
+        (folder / ".camd-7-3.part").write_bytes(b"half")
+        (folder / ".camd-notes").write_bytes(b"mine")
+        (folder / "holiday.jpg").write_bytes(b"mine")
+        store = await self.crashed()
+        folder = (store.root / receipt.path).parent
+        self.assertEqual(
+            sorted(path.name for path in folder.iterdir()),
+            [".camd-notes", "holiday.jpg", Path(receipt.path).name],
+        )
