@@ -131,6 +131,11 @@ class V1Decoder:
         return self._walk is not None
 
     @property
+    def idle(self) -> bool:
+        """Whether no frame has begun, and nothing is here that may be the beginning of one."""
+        return self._walk is None and self._at == len(self._in)
+
+    @property
     def held(self) -> int:
         """Bytes of memory that wait here."""
         return self._kept.size + len(self._in)
