@@ -3,15 +3,18 @@
 Knows Twisted's endpoints, and nothing of what is said behind them.
 """
 
+import hashlib
+import os
 import re
 import socket
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, execute
 from twisted.internet.endpoints import serverFromString, wrapServerTLS
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from zope.interface import implementer
 
 BACKLOG = 1024
 """Boards that may wait while camd is busy; Twisted's own 50 is few after a power cut."""
@@ -56,11 +59,118 @@ class Certificate:
         return self.options.getContext()
 
 
+def key(description: str) -> str:
+    """A short name for an endpoint, the same in every process."""
+    return hashlib.sha256(description.encode()).hexdigest()[:12]
+
+
+@define(eq=False)
+class Sockets:
+    """What is listened on in all, whoever opened it.
+
+    :ivar given: listening sockets that another process opened, by the `key` of their endpoint.
+    :ivar ports: the open ones, each with its endpoint.
+    """
+
+    given: dict[str, list[int]] = field(factory=dict)
+    ports: list[tuple[str, Any]] = field(factory=list)
+
+    def through(self, reactor: Any, description: str) -> Any:
+        """*reactor*, but that what listens by way of it is noted, and that a socket which was
+        given is taken before a new one is opened."""
+        return _Through(reactor, self, description)
+
+    def take(self, description: str) -> int | None:
+        """A socket that was given for that endpoint; the caller's to close."""
+        fds = self.given.get(key(description))
+        return fds.pop(0) if fds else None
+
+    def opened(self) -> list[tuple[str, Any]]:
+        """What is open now."""
+        self.ports = [(text, port) for text, port in self.ports if not port.disconnected]
+        return self.ports
+
+    def keys(self) -> set[str]:
+        """The keys of all that is open."""
+        return {key(description) for description, _ in self.opened()}
+
+    def close_given(self) -> None:
+        """What nobody took is listened on no more."""
+        for fds in self.given.values():
+            for fd in fds:
+                os.close(fd)
+        self.given.clear()
+
+
+class _Through:
+    """A reactor that opens ports as `Sockets` has it."""
+
+    def __init__(self, reactor: Any, sockets: Sockets, description: str) -> None:
+        self._reactor = reactor
+        self._sockets = sockets
+        self._description = description
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def _adopted(self, factory: Any) -> Any:
+        fd = self._sockets.take(self._description)
+        if fd is None:
+            return None
+        try:
+            os.set_blocking(fd, False)
+            with socket.socket(fileno=os.dup(fd)) as known:
+                family = known.family
+            return self._noted(self._reactor.adoptStreamPort(fd, family, factory))
+        finally:
+            os.close(fd)
+
+    def _noted(self, port: Any) -> Any:
+        self._sockets.ports.append((self._description, port))
+        return port
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
+        return self._adopted(factory) or self._noted(
+            self._reactor.listenTCP(port, factory, backlog, interface)
+        )
+
+    def listenSSL(
+        self, port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = ""
+    ) -> Any:
+        from twisted.protocols.tls import TLSMemoryBIOFactory
+
+        return self.listenTCP(
+            port, TLSMemoryBIOFactory(contextFactory, False, factory), backlog, interface
+        )
+
+    def listenUNIX(self, address: Any, factory: Any, *rest: Any, **more: Any) -> Any:
+        return self._adopted(factory) or self._noted(
+            self._reactor.listenUNIX(address, factory, *rest, **more)
+        )
+
+    def adoptStreamPort(self, fd: int, family: int, factory: Any) -> Any:
+        return self._adopted(factory) or self._noted(
+            self._reactor.adoptStreamPort(fd, family, factory)
+        )
+
+
+@implementer(IStreamServerEndpoint)
+class _Given:
+    """A socket that was given, for an endpoint that means nothing to this process."""
+
+    def __init__(self, reactor: _Through) -> None:
+        self._reactor = reactor
+
+    def listen(self, factory: Any) -> "Deferred[IListeningPort]":
+        return execute(self._reactor.adoptStreamPort, -1, -1, factory)
+
+
 @define(eq=False)
 class Doors:
     """Ports that are opened together and closed together."""
 
     reactor: Any
+    sockets: Sockets = field(factory=Sockets)
     _ports: list[tuple[str, IListeningPort]] = field(factory=list)
 
     @property
@@ -73,7 +183,12 @@ class Doors:
     ) -> "Deferred[None]":
         """:param context: makes it TLS.
         Fails with `DoorError` in a line that names the port and what is in the way."""
-        door = endpoint(self.reactor, description)
+        reactor = self.sockets.through(self.reactor, description)
+        door: IStreamServerEndpoint
+        if description.startswith("systemd:") and self.sockets.given.get(key(description)):
+            door = _Given(reactor)
+        else:
+            door = endpoint(reactor, description)
         if context is not None:
             door = wrapServerTLS(context, door)
 

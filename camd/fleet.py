@@ -197,6 +197,14 @@ class Fleet:
         self.news.tell(Kind.CAME, id, f"connected from {address} ({session.protocol})")
         return camera
 
+    def carried_over(self, id: CameraId, session: Session, address: str) -> Camera:
+        """*session* is from before a restart that its board has not noticed: no news."""
+        camera = self.camera(id)
+        camera.session = session
+        camera.protocol = session.protocol
+        camera.address = address
+        return camera
+
     def left(self, camera: Camera, session: Session) -> None:
         """*session* is over; nothing happens where another has taken its place."""
         if camera.session is not session:

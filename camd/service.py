@@ -4,45 +4,71 @@
 the end the doors close first, what is in flight is answered, and the store goes last.
 """
 
+import ctypes
 import gc
+import importlib
 import os
 import resource
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 
 from camd import __version__, systemd
+from camd.access import Tokens
 from camd.config import Config, ConfigError, Loaded, reloadable
-from camd.doors import Certificate, DoorError, Doors, host_of, is_secure, port_of
+from camd.doors import Certificate, DoorError, Doors, Sockets, host_of, is_secure, port_of
 from camd.fleet import Fleet
+from camd.handover.continuity import BEAT, Continuity, HandoverError
+from camd.handover.forebear import Forebear
+from camd.handover.heir import Program
+from camd.handover.keeping import Keeping
+from camd.histogram import GROUPS, Histogram
 from camd.ingest import CameraFactory, SecureCameraFactory
 from camd.intake import Intake
+from camd.journal import Journal
 from camd.keys import KeyFileError, KeyRing
 from camd.live import Live
 from camd.news import News
 from camd.photo import CameraId
+from camd.pull.pullers import PullError, Pullers
 from camd.signals import Signals
 from camd.store.catalog import Catalog
 from camd.store.entry import CameraState, milliseconds
 from camd.store.quarantine import Quarantine
 from camd.store.retention import Policies, Policy, SweepReport, sweep
 from camd.store.store import Store, StoreError
+from camd.upload import UploadFactory
+
+if TYPE_CHECKING:
+    from camd.web import WebDoor
 
 log = Logger()
 
 LOOK = 5.0
 SAVE = 60.0
 SHORTEN = 3600.0
-LAST_WRITES = 3.0
-"""Seconds that the disk gets at the end, for the photos and again for the catalog."""
+SPARE_FILES = 250
+"""Descriptors that are not for connections of cameras, besides those of the writers: what comes
+in one turn of the reactor, the page's connections, and our own files."""
+
+LAST_READ = 0.1
+"""Seconds at the end in which what boards have sent by then is read as ever."""
+
+LAST_WORDS = 0.5
+"""Seconds in which the last answers leave."""
+
+LAST_WRITES = 1.5
+"""Seconds that the disk gets at the end, for the photos and again for the catalog: with the time
+that boards get to finish, less than the ten in which all is over."""
 
 
 class StartError(SystemExit):
@@ -54,6 +80,7 @@ class Camd(MultiService):
     """The daemon.
 
     :ivar reload: reads the configuration anew; raises `ConfigError`.
+    :ivar continuity: what it has of former processes, and leaves to later ones.
     """
 
     loaded: Loaded
@@ -68,7 +95,13 @@ class Camd(MultiService):
     intake: Intake = field(init=False)
     keyring: KeyRing = field(init=False)
     cameras: CameraFactory = field(init=False)
+    uploads: UploadFactory = field(init=False)
+    pullers: Pullers = field(init=False)
     doors: Doors = field(init=False)
+    continuity: Continuity = field(init=False)
+    signals: Signals = field(init=False)
+    web: "WebDoor | None" = None
+    commits: Histogram = field(factory=lambda: Histogram(GROUPS))
     certificate: Certificate = field(factory=Certificate)
     _loops: list[LoopingCall] = field(factory=list)
     _saved: dict[CameraId, float] = field(factory=dict)
@@ -86,6 +119,7 @@ class Camd(MultiService):
             self.reactor.callFromThread,
             lambda work: self.reactor.callLater(0, work),
         )
+        self.store.told = self.commits.add
         self.news = News(now)
         self.live = Live()
         self.fleet = Fleet(current, self.news, now)
@@ -99,11 +133,45 @@ class Camd(MultiService):
             current, self.intake, self.fleet, self.live, self.keyring, self.reactor, now
         )
         self.doors = Doors(self.reactor)
+        self.continuity = Continuity(self, Program.own())
+        self.signals = Signals(self.reactor, self.rehash, self.continuity.upgrade)
+        self.uploads = UploadFactory(
+            current, self.intake, self.fleet, self.cameras, Tokens(self.store.own), now
+        )
+        self.pullers = Pullers(
+            current, self.intake, self.fleet, self.live, self.cameras.budget.change,
+            self.reactor, now,
+        )  # fmt: skip
+        self.news.listen(Journal(self.cameras.sparing).hear)
 
     @property
     def service(self) -> "Camd":
         """Itself, under the name that the manhole gives it."""
         return self
+
+    @property
+    def sockets(self) -> Sockets:
+        """All that is listened on."""
+        return self.doors.sockets
+
+    @property
+    def keeping(self) -> Keeping | None:
+        """Who keeps boards over a crash, if anybody does."""
+        return self.continuity.keeping
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the operator has asked for the end."""
+        return self.signals.stopping
+
+    @property
+    def totals(self) -> tuple[int, int]:
+        """Restarts, and boards that were carried over them."""
+        return self.continuity.restarts, self.continuity.boards_carried
+
+    def save(self) -> "Deferred[None]":
+        """What is known of cameras is in the catalog."""
+        return self._save()
 
     def setServiceParent(self, parent: Any) -> None:
         if self.observer is not None and isinstance(parent, Componentized):
@@ -114,39 +182,83 @@ class Camd(MultiService):
 
     def privilegedStartService(self) -> None:
         """:raises StartError: in a line, where there is no store or a port is taken."""
-        many_files()
+        try:
+            self._start()
+        except BaseException as error:
+            self.continuity.failed(error)
+            raise
+
+    def _start(self) -> None:
+        store = self.config.store
+        files = many_files()
+        self.cameras.most = files - min(files // 2, SPARE_FILES + store.writers * store.batch)
         os.umask(0o027)
         try:
+            self._prepare()
+            self.continuity.before_store()
             self.store.open()
             self._remember()
             self._open_doors()
+            self._open_web()
             super().privilegedStartService()
-        except (StoreError, DoorError) as error:
+            self.continuity.after_doors()
+            self.cameras.recheck()
+        except (StoreError, DoorError, HandoverError) as error:
             self._undo()
             raise StartError(f"camd: {error}") from None
         except OSError as error:  # the manhole's port
             self._undo()
             raise StartError(f"camd: {error}") from None
 
+    def _prepare(self) -> None:
+        """What takes time, or may be wrong, and needs nothing that another process may still have.
+
+        :raises DoorError: the certificate is wrong.
+        """
+        self._load_certificate()
+        if self.config.manhole.endpoint is not None:
+            importlib.import_module("camd.manhole")
+        if self.config.web.listen != "off":
+            with suppress(ModuleNotFoundError):  # said when the door is to be opened
+                importlib.import_module("camd.web")
+
     def startService(self) -> None:
         super().startService()
+        self.resume()
+        calm_collector()
+        self.reactor.callWhenRunning(self._ready)
+
+    def resume(self) -> None:
+        """What is done by the clock is done from now on."""
         for work, seconds in (
             (self.cameras.deadlines.tick, 1.0),
+            (self.continuity.beat, BEAT),
             (self.fleet.look, LOOK),
             (self._save, SAVE),
             (self.store.shorten, SHORTEN),
             (self._sweep, self.config.store.sweep),
         ):
-            loop: LoopingCall = LoopingCall(work)
+            loop: LoopingCall = LoopingCall(_steadily, work)
             loop.clock = self.reactor
-            loop.start(seconds, now=False).addErrback(
-                lambda failure, what: log.failure("{what} failed", failure, what=what),
-                getattr(work, "__name__", "a loop"),
-            )
+            loop.start(seconds, now=False)
             self._loops.append(loop)
-        self.reactor.callWhenRunning(Signals(self.reactor, self.rehash).install)
+        self.uploads.stopping = False
+        self.pullers.start()
+
+    def halt(self) -> None:
+        """And no more."""
+        for loop in self._loops:
+            if loop.running:
+                loop.stop()
+        self._loops.clear()
+        self.uploads.stopping = True
+        self.pullers.stop()
+
+    def _ready(self) -> None:
+        """Signals, too, are heard from now on."""
+        self.signals.install()
+        self.continuity.started()
         self._say_hello()
-        calm_collector()
         systemd.notify(f"{systemd.READY}\n{systemd.status('takes photos')}", os.environ)
 
     def _open_doors(self) -> None:
@@ -159,8 +271,15 @@ class Camd(MultiService):
             self.doors.listen(description, factory).addErrback(_collect, failed)
         for description in tls.endpoints:
             self.doors.listen(description, secure, self.certificate).addErrback(_collect, failed)
+        if self.config.upload.listen != "off":
+            door = self.doors.listen(self.config.upload.listen, self.uploads)
+            door.addErrback(_collect, failed)
         if failed:
             raise failed[0]
+        try:
+            self.pullers.prepare()
+        except PullError as error:
+            raise DoorError(str(error)) from None
         endpoint = self.config.manhole.endpoint
         if endpoint is not None:
             self._open_manhole(endpoint)
@@ -177,6 +296,31 @@ class Camd(MultiService):
         except AuthorityError as error:
             raise DoorError(f"tls.certificate: {error}") from None
 
+    def _open_web(self) -> None:
+        """:raises StartError: in a line, where it cannot be opened."""
+        endpoint = self.config.web.listen
+        if endpoint == "off":
+            return
+        try:
+            from camd.web import WebDoor, WebError
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.split(".")[0] == "camd":
+                raise
+            self._undo()
+            raise StartError(f"camd: the page needs the package {error.name}; --web off") from None
+        self.web = WebDoor(self)
+        self.cameras.fps = self.config.web.fps
+        try:
+            self.web.open(endpoint)
+        except WebError as error:
+            self._undo()
+            raise StartError(f"camd: {error}") from None
+        except DoorError as error:
+            if self.loaded.origin.get("web.listen") != "default":
+                raise
+            self.web = None  # nobody asked for it there, and boards come first
+            log.warn("there is no page: {why}; --web tcp:PORT chooses another", why=error)
+
     def _open_manhole(self, endpoint: str) -> None:
         from camd.manhole import helpers, manhole_service
 
@@ -184,11 +328,15 @@ class Camd(MultiService):
         assert manhole.authorized_keys is not None, "without keys there is no endpoint"
         host_key = manhole.host_key or self.store.own / "manhole_ed25519"
         manhole_service(
-            endpoint, manhole.authorized_keys, host_key, lambda: helpers(self), self.reactor
-        ).setServiceParent(self)
+            endpoint, manhole.authorized_keys, host_key, lambda: helpers(self),
+            self.sockets.through(self.reactor, endpoint),
+        ).setServiceParent(self)  # fmt: skip
 
     def _undo(self) -> None:
         self.doors.close()
+        if self.web is not None:
+            self.web.close()
+            self.web.stop()
         self.store.abandon()
 
     def _say_hello(self) -> None:
@@ -226,6 +374,7 @@ class Camd(MultiService):
         self.loaded, self.config = loaded, loaded.config
         self.store.forget_folders()
         self.cameras.recheck()
+        self.pullers.sync()
         try:
             self._load_certificate()
         except DoorError as error:
@@ -325,36 +474,45 @@ class Camd(MultiService):
     async def _stop(self) -> None:
         systemd.notify(f"{systemd.STOPPING}\n{systemd.status('finishing photos')}", os.environ)
         self.running = False
-        for loop in self._loops:
-            if loop.running:
-                loop.stop()
+        self.continuity.give_up()
+        self.halt()
+        if self.web is not None:
+            self.web.close()
         await self.doors.close()
-        wedged = sum(camera.connected for camera in self.fleet.cameras.values()
-                     if camera.protocol == "v1")  # fmt: skip
+        wedged = sum(connection.is_v1 for connection in self.cameras.connections)
         if wedged:
             log.warn(
                 "{count} boards with the tutorial's sketch are connected; they will not come back "
                 "by themselves and need their power switched off and on",
                 count=wedged,
             )
-        answered = self.cameras.drain()
-        await DeferredList(
-            [answered, deferLater(self.reactor, self.config.times.drain)], fireOnOneCallback=True
-        )
+        await deferLater(self.reactor, LAST_READ)
+        answered = DeferredList([self.cameras.drain(), self.uploads.drain()])
+        await self._at_most(self.config.times.drain, answered.addCallback(lambda _: None))
         self.intake.stopping = True
-        for _ in range(int(LAST_WRITES / 0.05)):
-            if not self.store.waiting:
-                break
+        end = self.reactor.seconds() + LAST_WRITES
+        while self.store.waiting and self.reactor.seconds() < end:
             await deferLater(self.reactor, 0.05)
+        await self._at_most(LAST_WORDS, self.cameras.hang_up())
         self.cameras.close()
-        await self._save()
+        self.uploads.close()
+        await self._at_most(LAST_WORDS, self._save())
         super_stop = MultiService.stopService(self)
         if super_stop is not None:
             await super_stop
+        if self.web is not None:
+            self.web.stop()
         if self.store.close(LAST_WRITES):
             log.info("stopped; every photo that was acknowledged is safe")
         else:
             log.warn("stopped; the catalog will be brought level with the photos at the start")
+
+    async def _at_most(self, seconds: float, done: "Deferred[None]") -> None:
+        """Waits for *done*, but not for ever."""
+        patience: Deferred[None] = deferLater(self.reactor, seconds)
+        await DeferredList([done, patience], fireOnOneCallback=True)
+        patience.addErrback(lambda failure: failure.trap(CancelledError))
+        patience.cancel()
 
 
 def build(
@@ -362,12 +520,15 @@ def build(
     reactor: Any,
     reload: Callable[[], Loaded],
     observer: ILogObserver | None = None,
+    forebear: Forebear | None = None,
 ) -> Camd:
     """The daemon, ready to be started.
 
+    :param forebear: the process from which it takes over.
     :raises StartError: where an endpoint means nothing.
     """
     camd = Camd(loaded, reactor, reload, observer)
+    camd.continuity.forebear = forebear
     systemd.Watchdog(reactor).setServiceParent(camd)
     return camd
 
@@ -378,13 +539,23 @@ def calm_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
-def many_files() -> None:
-    """As many open files as the system lets this process have."""
+def many_files() -> int:
+    """As many open files as the system lets this process have, from now on."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+def _steadily(work: Callable[[], Any]) -> "Deferred[Any]":
+    """Once; where it fails, its next time comes all the same."""
+    return maybeDeferred(work).addErrback(
+        lambda failure: log.failure("{what} failed", failure, what=getattr(work, "__name__", "it"))
+    )
 
 
 def _collect(failure: Any, into: list[DoorError]) -> None:

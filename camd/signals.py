@@ -1,6 +1,7 @@
 """What the operator says by signals.
 
-SIGHUP reads the configuration again. SIGTERM and SIGINT stop politely; the second one at once.
+SIGHUP reads the configuration again. SIGUSR2 starts a new process that takes over. SIGTERM and
+SIGINT stop politely; the second one at once.
 """
 
 import os
@@ -16,25 +17,31 @@ log = Logger()
 
 @define(eq=False)
 class Signals:
-    """:ivar rehash: called in the reactor's thread on SIGHUP."""
+    """:ivar rehash: called in the reactor's thread on SIGHUP; *upgrade* on SIGUSR2.
+    :ivar stopping: whether the end was asked for."""
 
     reactor: Any
     rehash: Callable[[], None]
-    _stopping: bool = False
+    upgrade: Callable[[], None]
+    stopping: bool = False
 
     def install(self) -> None:
         """Handlers are in place; the reactor must run already, since it installs its own."""
         signal.signal(signal.SIGHUP, self._hup)
+        signal.signal(signal.SIGUSR2, self._usr2)
         signal.signal(signal.SIGTERM, self._term)
         signal.signal(signal.SIGINT, self._term)
 
     def _hup(self, *_: object) -> None:
         self.reactor.callFromThread(self.rehash)
 
+    def _usr2(self, *_: object) -> None:
+        self.reactor.callFromThread(self.upgrade)
+
     def _term(self, *_: object) -> None:
-        if self._stopping:
+        if self.stopping:
             os._exit(1)
-        self._stopping = True
+        self.stopping = True
         self.reactor.callFromThread(self._stop)
 
     def _stop(self) -> None:

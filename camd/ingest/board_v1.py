@@ -65,6 +65,7 @@ class BoardV1:
         "_decoder",
         "_flying",
         "_heard",
+        "_lost",
         "_protocol",
         "_reason",
         "_release",
@@ -88,6 +89,7 @@ class BoardV1:
         self._reason: Reason | None = None  # why the frame under way will be refused
         self._release: IDelayedCall | None = None
         self._stale = False
+        self._lost = False  # a process that is gone may owe it an answer
         self._flying = 0  # bytes on their way to the disk
         self._heard = 0
         self._started = 0.0
@@ -100,13 +102,20 @@ class BoardV1:
         self._decoder.receive_data(data)
         self.more()
 
+    def go_on(self) -> None:
+        self.more()
+        self._flush()
+
     def more(self) -> None:
+        """What has been received, frame by frame."""
         protocol, decoder = self._protocol, self._decoder
         while not protocol.closing and (event := decoder.next_event()) is not None:
             if isinstance(event, v1.Began):
                 self._began()
             elif isinstance(event, v1.Ended):
                 self._ended(event)
+            elif isinstance(event, v1.Torn):
+                self._make_up("torn")
             elif isinstance(event, v1.Endless):
                 self._answer_now(v1.nak(self._refused(self._reason or Reason.SIZE)))
                 protocol.part()
@@ -117,6 +126,7 @@ class BoardV1:
             decoder.discard()
             self._hold()
         self._mind_the_time()
+        self._settle()
 
     def _hold(self) -> bool:
         return self._protocol.hold(self._decoder.held + self._flying)
@@ -142,7 +152,10 @@ class BoardV1:
 
     def _nothing_followed(self, heard: int) -> None:
         """A mark that a segment claims was the last that came, a while ago."""
-        if not self._protocol.closing and heard == self._heard and self._decoder.swallowed:
+        protocol = self._protocol
+        if protocol.closing or protocol.factory.frozen:
+            return
+        if heard == self._heard and self._decoder.swallowed:
             self._decoder.give_up_structure()
             self.more()
 
@@ -154,9 +167,12 @@ class BoardV1:
         self._heard = 0
         self._started = factory.clock.seconds()
         self._reason = None
+        self._lost = False
         if self._camera is None:
             self._camera = factory.fleet.arrived(self.name, self, protocol.address)
             protocol.proven()
+            if factory.witness is not None:
+                factory.witness.came(protocol)
         elif self._camera.session is None:
             self._camera.session = self  # it shares its address with a board that has left
         if factory.stopping:
@@ -274,11 +290,26 @@ class BoardV1:
             self._answers.popleft()
             held = now - answer.since > HELD_LONG and answer.at > answer.since + HELD_LONG
             self._stale = self._stale or held
+            self._settle(len(answer.line))
             protocol.send(answer.line)
         if not self._answers and protocol.half_closed:
             protocol.hang_up()
         elif factory.stopping and not self.busy:
             factory.finished(protocol)
+
+    def _settle(self, sending: int = 0) -> None:
+        """Where nothing has begun, whoever keeps the connection knows whether something is owed.
+
+        :param sending: bytes of the last answer, which is about to leave: said before it is, so
+            that there is no moment in which it is owed no more and nobody knows.
+        """
+        witness = self._protocol.factory.witness
+        if witness is None or self._camera is None or self._lost or not self._decoder.idle:
+            return
+        if self._answers:
+            witness.owing(self._protocol)
+        else:
+            witness.settled(self._protocol, self._protocol.said + sending)
 
     def _wait(self, seconds: float) -> None:
         if self._release is None or not self._release.active():
@@ -288,6 +319,55 @@ class BoardV1:
     def watched(self) -> None:
         """Somebody watches this camera from now on."""
         self._flush()
+
+    @property
+    def known(self) -> bool:
+        """Whether a frame has shown that a board is there."""
+        return self._camera is not None
+
+    # ---- behind a crash
+
+    def adopted(self, owed: bool | None) -> None:
+        """A process that is gone served it until now.
+
+        :param owed: whether the board waits for an answer, nothing of its next frame having been
+            read; None where nobody knows.
+        """
+        protocol = self._protocol
+        factory = protocol.factory
+        self._decoder = v1.V1Decoder(factory.config().wire.max, orphans=True)
+        self._camera = factory.fleet.carried_over(self.name, self, protocol.address)
+        protocol.proven()
+        protocol.expect_nothing()
+        self._lost = owed is not False
+        if owed:
+            factory.clock.callLater(0, self._make_up, "restart")
+        else:
+            self.await_word()
+
+    def await_word(self) -> None:
+        """A board that may wait for a lost answer, and stays silent, does."""
+        if self._lost:
+            factory = self._protocol.factory
+            seconds = factory.config().restart.lost_answer
+            factory.clock.callLater(seconds, self._still_silent, self._protocol.heard)
+
+    def _still_silent(self, heard: int) -> None:
+        protocol = self._protocol
+        if protocol.closing:
+            return
+        if heard == protocol.heard and not protocol.factory.frozen:
+            self._make_up("restart")
+        else:
+            self.await_word()
+
+    def _make_up(self, why: str) -> None:
+        """The one line that the lost frame is owed. Where its end mark comes behind it, or twice,
+        that is no frame of its own."""
+        if self._lost:
+            self._lost = False
+            self._protocol.factory.count(why)
+            self._answer_now(v1.nak(why))
 
     # ---- the connection
 

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from camd.fleet import Camera, Command, CommandError
 from camd.photo import Boot, CameraId, Door, Photo, Reason, Receipt, Refused
+from camd.store.schema import CatalogError
 from camd.wire import jpeg, messages, v2
 from camd.wire.errors import LocalProtocolError, WireError
 from camd.wire.line import Line
@@ -100,11 +101,17 @@ class BoardV2:
         self._payload_got += len(data)
         self.more()
 
+    def go_on(self) -> None:
+        if self._protocol.paused:
+            self._protocol.resume()
+        self.more()
+
     def more(self) -> None:
+        """What has been received, line by line, as far as the window allows."""
         protocol, reader = self._protocol, self._reader
         window = protocol.factory.config().wire.window
         try:
-            while not protocol.closing:
+            while not protocol.closing and not protocol.factory.frozen:
                 if self._unanswered >= window:
                     if reader.held:
                         protocol.pause()
@@ -231,7 +238,10 @@ class BoardV2:
         self._reader.payloads = True
         # The connection before this one is told to go first: its photos stay its own.
         self._camera = factory.fleet.arrived(self.name, self, protocol.address, hello)
-        last = factory.intake.store.last(self.name, self.boot)
+        try:
+            last = factory.intake.store.last(self.name, self.boot)
+        except CatalogError as error:
+            raise WireError("busy", f"the catalog cannot be read: {error}") from None
         self._send(
             messages.welcome(messages.Welcome(factory.now(), last, wire.window, wire.max, proof))
         )
@@ -457,9 +467,12 @@ class BoardV2:
         if not self.busy:
             self._protocol.hang_up()
 
-    def lost(self) -> None:
+    def forget_commands(self, why: str) -> None:
         for number in tuple(self._commands or ()):
-            self._over(number, "its connection is gone")
+            self._over(number, why)
+
+    def lost(self) -> None:
+        self.forget_commands("its connection is gone")
         if self._camera is not None:
             self._protocol.factory.fleet.left(self._camera, self)
 

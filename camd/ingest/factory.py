@@ -3,7 +3,7 @@
 import ipaddress
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import define, field
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -30,6 +30,26 @@ from camd.sparing import Sparing
 log = Logger()
 
 
+class Witness(Protocol):
+    """Who keeps the connections of v1 boards, lest they end with this process."""
+
+    def came(self, connection: CameraProtocol) -> None:
+        """A v1 board has shown itself there."""
+        ...
+
+    def settled(self, connection: CameraProtocol, said: int) -> None:
+        """All that came there is answered, and nothing has begun, once so many bytes are sent."""
+        ...
+
+    def owing(self, connection: CameraProtocol) -> None:
+        """What came there waits for its answer, and nothing has begun behind it."""
+        ...
+
+    def went(self, connection: CameraProtocol) -> None:
+        """It is over, whoever was there."""
+        ...
+
+
 @define(eq=False)
 class CameraFactory(ServerFactory):
     """Tracks the connected cameras, whichever door they came by, and makes a `CameraProtocol` of
@@ -39,6 +59,8 @@ class CameraFactory(ServerFactory):
     :ivar now: unix seconds.
     :ivar fps: pictures a second that a watched v2 board is asked for.
     :ivar hung_up: why connections were ended, counted.
+    :ivar frozen: nobody is read from.
+    :ivar most: connections for which there are descriptors.
     """
 
     config: Callable[[], Config]
@@ -50,6 +72,9 @@ class CameraFactory(ServerFactory):
     now: Callable[[], float]
     fps: int = 5
     stopping: bool = False
+    frozen: bool = False
+    most: int = 1_000_000
+    witness: Witness | None = None
     hung_up: Counter[str] = field(factory=Counter)
     accepted: int = 0
     connections: set[CameraProtocol] = field(factory=set)
@@ -82,17 +107,21 @@ class CameraFactory(ServerFactory):
         self.accepted += 1
         self.connections.add(protocol)
         self._unproven[protocol] = None
-        if len(self.connections) > self.config().limits.connections:
+        if len(self.connections) > min(self.config().limits.connections, self.most):
             self._make_room(next(iter(self._unproven)), "connections")
 
     def identified(self, protocol: CameraProtocol) -> str:
         """The first byte has come, and so the peer is known, behind a proxy too: its address."""
         address = address_of(protocol.transport.getPeer())
-        self._addresses[address] += 1
+        self.carried(address)
         if self._addresses[address] > self.config().limits.connections_per_address:
             oldest = next((other for other in self._unproven if other.address == address), protocol)
             self._make_room(oldest, "connections_per_address")
         return address
+
+    def carried(self, address: str) -> None:
+        """One more connection is from there."""
+        self._addresses[address] += 1
 
     def proven(self, protocol: CameraProtocol) -> None:
         self._unproven.pop(protocol, None)
@@ -100,6 +129,8 @@ class CameraFactory(ServerFactory):
     def gone(self, protocol: CameraProtocol) -> None:
         self.connections.discard(protocol)
         self._unproven.pop(protocol, None)
+        if self.witness is not None:
+            self.witness.went(protocol)
         if protocol.address:
             self._addresses[protocol.address] -= 1
             if not self._addresses[protocol.address]:
@@ -121,6 +152,18 @@ class CameraFactory(ServerFactory):
             if isinstance(session, BoardV2) and not session.still_welcome():
                 session.kick()
 
+    def freeze(self) -> None:
+        """All stand still, between two bytes; what is on its way to the disk goes on."""
+        self.frozen = True
+        for protocol in self.connections:
+            protocol.freeze()
+
+    def thaw(self) -> None:
+        """They go on as if nothing had been."""
+        self.frozen = False
+        for protocol in tuple(self.connections):
+            protocol.thaw()
+
     def drain(self) -> "Deferred[None]":
         """No new photo from now on; fires when all that have begun are answered."""
         self.stopping = True
@@ -137,7 +180,8 @@ class CameraFactory(ServerFactory):
         return self._when_through()
 
     def _when_through(self) -> "Deferred[None]":
-        self._through = done = Deferred()
+        done: Deferred[None] = Deferred()
+        self._through = done
         self.finished(None)
         return done
 

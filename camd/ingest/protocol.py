@@ -6,6 +6,7 @@ What is said on it is the business of its talk, `BoardV1` or `BoardV2`.
 from socket import IPPROTO_TCP, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL
 from typing import TYPE_CHECKING, Any, Protocol
 
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.logger import Logger
@@ -29,8 +30,8 @@ class Talk(Protocol):
 
     def received(self, data: bytes) -> None: ...
 
-    def more(self) -> None:
-        """Go on with what has been received already."""
+    def go_on(self) -> None:
+        """Behind a standstill, or a change of process: with what is here already."""
         ...
 
     def finished_sending(self) -> bool:
@@ -58,10 +59,13 @@ class CameraProtocol(TwistedProtocol):
     :ivar secure: whether it is TLS.
     :ivar due: when it is overdue, on the reactor's clock.
     :ivar address: the peer's, for people and limits; known from the first byte on.
+    :ivar heard: bytes received on it since it was accepted, whichever process read them.
+    :ivar said: bytes sent on it, likewise.
     """
 
     __slots__ = (
         "_first",
+        "_left",
         "_talk",
         "address",
         "closing",
@@ -69,8 +73,10 @@ class CameraProtocol(TwistedProtocol):
         "due",
         "factory",
         "half_closed",
+        "heard",
         "held",
         "paused",
+        "said",
         "secure",
         "slot",
         "transport",
@@ -88,7 +94,10 @@ class CameraProtocol(TwistedProtocol):
         self.closing = False
         self.half_closed = False
         self.paused = False
+        self.heard = 0
+        self.said = 0
         self._first = b""
+        self._left: float | None = None  # of its time, when it was frozen
         self._talk: Talk | None = None
 
     # ---- Twisted
@@ -102,6 +111,7 @@ class CameraProtocol(TwistedProtocol):
     def dataReceived(self, data: bytes) -> None:
         if self.closing:
             return
+        self.heard += len(data)
         try:
             if self._talk is not None:
                 self._talk.received(data)
@@ -152,8 +162,14 @@ class CameraProtocol(TwistedProtocol):
         turn, which costs more than all else about it."""
         if self.closing:
             return
+        self.said += len(data)
         transport = self.transport
-        if getattr(transport, "_tempDataBuffer", True) or transport.dataBuffer:
+        # What wraps a socket, as TLS does, shows the socket's attributes as its own.
+        if (
+            not isinstance(transport, FileDescriptor)
+            or transport._tempDataBuffer
+            or transport.dataBuffer
+        ):
             transport.write(data)
             return
         sent = transport.writeSomeData(data)
@@ -170,20 +186,20 @@ class CameraProtocol(TwistedProtocol):
     def resume(self) -> None:
         if self.paused and not self.closing:
             self.paused = False
-            self.transport.resumeProducing()
+            if not self.factory.frozen:
+                self.transport.resumeProducing()
 
     def part(self) -> None:
         """Say no more, so that the peer hears the end behind what was sent last; read on and
         throw away for a moment, since closing at once would tear up what it has not read yet."""
         if self.closing:
             return
-        half_close = getattr(self.transport, "loseWriteConnection", None)
-        if half_close is None or self.half_closed:
+        if self.half_closed or not hasattr(type(self.transport), "loseWriteConnection"):
             self.hang_up()
             return
         self.resume()
         self.closing = True
-        half_close()
+        self.transport.loseWriteConnection()
         self.expect(self.factory.config().times.hang_up)
 
     def hang_up(self) -> None:
@@ -199,6 +215,24 @@ class CameraProtocol(TwistedProtocol):
         self.factory.proven(self)
 
     # ---- for the factory
+
+    def freeze(self) -> None:
+        """Nothing is read and no time runs until `thaw`."""
+        if not self.closing:
+            self._left = None if self.due == NEVER else self.due - self.factory.clock.seconds()
+            self.due = NEVER
+            self.transport.pauseProducing()
+
+    def thaw(self) -> None:
+        if self.closing:
+            return
+        self.due = NEVER
+        if self._left is not None:
+            self.expect(self._left)
+        if not self.paused:
+            self.transport.resumeProducing()
+        if self._talk is not None:
+            self._talk.go_on()
 
     def overdue(self) -> None:
         """The deadline has passed."""
@@ -220,7 +254,17 @@ class CameraProtocol(TwistedProtocol):
 
     @property
     def busy(self) -> bool:
-        return self._talk is not None and self._talk.busy
+        return not self.closing and self._talk is not None and self._talk.busy
+
+    def forget_commands(self, why: str) -> None:
+        """Whoever waits for the board's answer to a command waits in vain."""
+        if isinstance(self._talk, BoardV2):
+            self._talk.forget_commands(why)
+
+    @property
+    def is_v1(self) -> bool:
+        """Whether a board is there that will not come back by itself."""
+        return isinstance(self._talk, BoardV1) and self._talk.known
 
     @property
     def camera(self) -> str:

@@ -8,6 +8,7 @@ go in, outcomes come out.
 
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
@@ -46,45 +47,55 @@ class Waiting(Generic[J, R]):
     least: int
     _by_near: "dict[str, Tickets[J, R]]" = field(factory=dict)
     _count: int = 0
-    _idle: int = 0
     _over: bool = False
-    _changed: threading.Condition = field(factory=threading.Condition)
+    _lock: threading.Lock = field(factory=threading.Lock)
+    _gates: list[threading.Lock] = field(factory=list)
 
     def add(self, tickets: "Tickets[J, R]", near: Callable[[J], str]) -> None:
-        with self._changed:
+        with self._lock:
             for ticket in tickets:
                 self._by_near.setdefault(near(ticket.job), []).append(ticket)
             self._count += len(tickets)
-            self._changed.notify(-(-len(tickets) // self.least))
+            wanted = -(-self._count // self.least)
+            gates, self._gates = self._gates[:wanted], self._gates[wanted:]
+        for gate in gates:
+            gate.release()
 
     def end(self) -> None:
         """Who waits in `take` gets what is left, and then nothing."""
-        with self._changed:
+        with self._lock:
             self._over = True
-            self._changed.notify_all()
+            gates, self._gates = self._gates, []
+        for gate in gates:
+            gate.release()
 
     def take(self) -> "Tickets[J, R]":
         """A group that is worth a trip, alike as far as can be; blocks until there is one, and
         is empty when it is over. What waits is shared with writers that are idle."""
-        with self._changed:
-            self._idle += 1
-            while not self._count and not self._over:
-                self._changed.wait()
-            share = -(-self._count // self._idle)
-            self._idle -= 1
-            wanted = min(self.batch, max(self.least, share))
-            group: Tickets[J, R] = []
-            while self._by_near and len(group) < wanted:
-                key = next(iter(self._by_near))
-                tickets = self._by_near[key]
-                some = tickets[: self.batch - len(group)]
-                if len(some) == len(tickets):
-                    del self._by_near[key]
-                else:
-                    self._by_near[key] = tickets[len(some) :]
-                group += some
-            self._count -= len(group)
-            return group
+        while True:
+            with self._lock:
+                if self._count or self._over:
+                    return self._group()
+                gate = threading.Lock()
+                gate.acquire()
+                self._gates.append(gate)
+            gate.acquire()
+
+    def _group(self) -> "Tickets[J, R]":
+        share = -(-self._count // (len(self._gates) + 1))
+        wanted = min(self.batch, max(self.least, share))
+        group: Tickets[J, R] = []
+        while self._by_near and len(group) < wanted:
+            key = next(iter(self._by_near))
+            tickets = self._by_near[key]
+            some = tickets[: self.batch - len(group)]
+            if len(some) == len(tickets):
+                del self._by_near[key]
+            else:
+                self._by_near[key] = tickets[len(some) :]
+            group += some
+        self._count -= len(group)
+        return group
 
 
 @define(eq=False)
@@ -149,11 +160,12 @@ class GroupCommit(Generic[J, R]):
 
     def stop(self, timeout: float) -> bool:
         """No job may be put any more; blocks until the writers have gone, at most *timeout*
-        seconds each. Whether they have."""
+        seconds. Whether they have."""
+        end = time.monotonic() + timeout
         self._hand_over()
         self._waiting.end()
         for thread in self._threads:
-            thread.join(timeout)
+            thread.join(max(0.0, end - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
     def _hand_over(self) -> None:

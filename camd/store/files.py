@@ -8,6 +8,7 @@ blocks, and runs in the writers' threads. Nothing here knows a catalog or a came
 import ctypes
 import errno
 import os
+import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import count
@@ -102,7 +103,8 @@ def make_directory(path: Path, *, within: Path) -> None:
             os.mkdir(directory, DIR_MODE)
             os.chmod(directory, DIR_MODE)
         except FileExistsError:
-            pass
+            if not stat.S_ISDIR(os.lstat(directory).st_mode):  # a link may lead anywhere
+                raise
         fsync_directory(directory.parent)
 
 
@@ -152,8 +154,8 @@ class Files:
     :ivar root: the store.
     :ivar keep_free: given the size of the file system, how many bytes stay free.
     :ivar intact: raises OSError where *root* is not the store that was opened.
-    :ivar announce: called before the first photo of this life goes into a folder, and returns
-        when that is known for good; raises OSError.
+    :ivar announce: called before a photo goes into a folder, and returns when that is known for
+        good; raises OSError.
     :ivar flat: for the flat layout: where the next number comes from.
     """
 
@@ -213,12 +215,12 @@ class Files:
 
     def _open(self, part: str, folder: str) -> int:
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+        self.announce(folder)
         if folder in self._ready:
             try:
                 return os.open(part, flags, FILE_MODE)
             except FileNotFoundError:
                 self._ready.discard(folder)
-        self.announce(folder)
         if folder:
             make_directory(self.root / folder, within=self.root)
         fd = os.open(part, flags, FILE_MODE)

@@ -146,6 +146,21 @@ def connect(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> sqlite3
     return connection
 
 
+def check_version(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """A catalog at *path*, be it in use, could be opened; nothing is changed. None is fine.
+
+    :raises CatalogError: as `connect`.
+    """
+    if not path.exists():
+        return
+    with told(path):
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            _version(connection, path, len(migrations))
+        finally:
+            connection.close()
+
+
 def _create(path: Path) -> None:
     """The file exists, 0640 under any umask; SQLite gives its log the same mode."""
     try:

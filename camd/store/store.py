@@ -187,7 +187,7 @@ class Store:
         """Nothing may be put any more; blocks until all is on disk, or *timeout* seconds each
         for the writers and for the catalog. Whether the stop was clean."""
         clean = not self._commit.waiting
-        clean = self._commit.stop(timeout) and clean
+        clean = self._commit.stop(timeout if clean else 0.0) and clean
         if clean:
             self._dirty.turn()
             self._keeper.shorten()
@@ -277,6 +277,10 @@ class Store:
             return recent
         entry = self._reader.find(key)
         return entry.receipt() if entry is not None else None
+
+    def has(self, key: FrameKey) -> bool:
+        """Whether that photo was stored, or is on its way: once more it takes no room."""
+        return key in self._flying or self.find(key) is not None
 
     def last(self, camera: CameraId, boot: Boot) -> int:
         """The highest seq of that start that is settled, 0 where none is."""

@@ -1,0 +1,370 @@
+"""A new process takes over under load, and no board notices."""
+
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from camd.keys import KeyRing
+from camd.photo import CameraId
+from tests.e2e_boards import V1, V2, Wire
+from tests.e2e_daemon import LOOPBACK, Daemon, environment, until
+from tests.e2e_lasting import (
+    LastingCase,
+    Named,
+    Sketch,
+    end_all,
+    memory_and_descriptors,
+    pid_of,
+    silent,
+    unix,
+)
+from tests.e2e_talk import KEY, Talk, picture
+
+ROOT = Path(__file__).parent.parent
+
+
+def restart(daemon: Daemon) -> "subprocess.CompletedProcess[str]":
+    """What ``camd restart`` says."""
+    return subprocess.run(
+        [sys.executable, "-m", "camd", "--store", str(daemon.store), "restart"],
+        cwd=daemon.directory, env=environment(), capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+
+
+class Boards(LastingCase):
+    """What they see of it."""
+
+    def test_twenty_in_a_row(self) -> None:
+        """Under load, twenty times: sketches get one line a frame, named boards, plain and sealed,
+        are welcomed once, every acknowledged photo is stored once, and nothing grows."""
+        directory = self.directory()
+        path = Path(tempfile.mkdtemp()) / "door"
+        self.addCleanup(shutil.rmtree, path.parent)
+        keys = KeyRing(directory / "store" / ".camd" / "keys")
+        keys.directory.mkdir(parents=True)
+        key = keys.enroll(CameraId("named-8"))
+        daemon = self.lasting("", "--listen", f"unix:{path}", directory=directory)
+        boards = [Sketch(daemon.port, number, number / 100) for number in range(5)]
+        boards.append(Sketch(0, 5, address=str(path)))
+        boards += [Named(daemon.port, 7), Named(daemon.port, 8, key)]
+        for board in boards:
+            board.start()
+        sizes = []
+        for _ in range(20):
+            unserved = self.upgrade(daemon)
+            self.assertLess(unserved, 5000)
+            sizes.append(memory_and_descriptors(pid_of(daemon)))
+            time.sleep(0.05)
+        end_all(boards)
+        self.assert_alive(boards)
+        for board in boards:
+            self.assertEqual(set(board.answers), {"ACK"}, board.number)
+            self.assertGreater(board.answers["ACK"], 20)
+            if isinstance(board, Named):
+                self.assertEqual(board.sessions, 1)
+        self.assert_stored_once(daemon, boards)
+        self.assertLess(max(memory for memory, _ in sizes), 1.25 * sizes[0][0])
+        self.upgrade(daemon)
+        left = memory_and_descriptors(pid_of(daemon))[1]
+        self.upgrade(daemon)
+        self.assertEqual(memory_and_descriptors(pid_of(daemon))[1], left)
+
+    def test_everywhere_in_a_frame(self) -> None:
+        """However much of a frame was read before, it is stored, and so are discarded ones told."""
+        daemon = self.lasting()
+        photos = [picture(number, 3000) for number in range(40)]
+        cuts = [*range(12), 20, 40, 700, 1500, *range(-20, 1)]
+        boards = [V1(daemon.port) for _ in cuts]
+        frames = [
+            b"FrameBegin" + picture(number, 3000) + b"FrameOver" for number, _ in enumerate(cuts)
+        ]
+        heads = [frame[:cut] if cut else frame for frame, cut in zip(frames, cuts, strict=True)]
+        tails = [frame[cut:] if cut else b"" for frame, cut in zip(frames, cuts, strict=True)]
+        large = V1(daemon.port)
+        large.send(b"FrameBegin\xff\xd8" + bytes(5_000_000))
+        named = V2(daemon.port, Talk("named"))
+        line = named.talk.frame(1, photos[0])
+        named.send(line[:1000])
+        for board, head in zip(boards, heads, strict=True):
+            board.send(head)
+        time.sleep(0.3)
+        self.upgrade(daemon)
+        for board, tail in zip(boards, tails, strict=True):
+            board.send(tail)
+        self.assertEqual([board.line() for board in boards], ["ACK"] * len(boards))
+        large.send(bytes(1000) + b"FrameOver")
+        self.assertEqual(large.line(), "NAK size")
+        named.send(line[1000:])
+        self.assertEqual(named.answer(), "ACK 1")
+        self.assertTrue(all(silent(board, 0) for board in [*boards, large, named]))
+        for number, board in enumerate(boards):
+            board.send(b"FrameBegin" + picture(1000 + number) + b"FrameOver")
+        self.assertEqual([board.line() for board in boards], ["ACK"] * len(boards))
+
+    def test_pace(self) -> None:
+        """An answer that is held back comes when it would have come, and the stale photo behind
+        it is known as such."""
+        daemon = self.lasting('[cameras]\npace = "3 s"\n')
+        board = V1(daemon.port)
+        board.send(b"FrameBegin" + picture(1) + b"FrameOver")
+        began = time.monotonic()
+        time.sleep(0.5)
+        self.upgrade(daemon)
+        self.assertTrue(silent(board, 0.2))
+        self.assertEqual(board.line(), "ACK")
+        self.assertTrue(2.9 < time.monotonic() - began < 4.5)
+        self.upgrade(daemon)
+        self.assertEqual(board.photo(picture(2)), "SKIP")
+
+    def test_who_is_new(self) -> None:
+        """Whoever connects meanwhile, or has said nothing yet, is served; a session that is half
+        open is opened; nobody is refused at the port."""
+        daemon = self.lasting()
+        quiet, begun = V1(daemon.port), Wire(daemon.port)
+        begun.send(b"HELLO camd/2 cam=slow boot=00000000000000")
+        refused: list[OSError] = []
+        over = threading.Event()
+
+        def knock() -> None:
+            while not over.is_set():
+                try:
+                    board = V1(daemon.port)
+                    if board.photo(picture(5)) != "ACK":
+                        raise OSError("no answer")
+                    board.close()
+                except OSError as error:
+                    refused.append(error)
+
+        knocking = threading.Thread(target=knock, daemon=True)
+        knocking.start()
+        for _ in range(3):
+            self.upgrade(daemon)
+        over.set()
+        knocking.join(30)
+        self.assertEqual(refused, [])
+        self.assertEqual(quiet.photo(picture(1)), "ACK")
+        begun.send(b"01 nonce=" + b"0" * 32 + b"\n")
+        self.assertTrue(begun.line().startswith("WELCOME "))
+
+    def test_tls(self) -> None:
+        """A connection under TLS ends in an orderly way, and its port goes on."""
+        directory = self.directory()
+        authority = subprocess.run(
+            [
+                sys.executable, "-m", "camd", "--store", str(directory / "store"), "enroll",
+                "--ca", "localhost",
+            ],
+            cwd=directory, env=environment(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if authority.returncode:
+            raise AssertionError(authority.stderr)
+        tls = sorted((directory / "store" / ".camd" / "tls").iterdir())
+        names = {path.name: path for path in tls}
+        config = (
+            f'[tls]\ncertificate = "{names["server.pem"]}"\nkey = "{names["server.key"]}"\n'
+            f'listen = ["{LOOPBACK}"]\n'
+        )
+        daemon = self.lasting(config, directory=directory)
+        context = ssl.create_default_context(cafile=str(names["ca.pem"]))
+        board = V2(daemon.ports[1], Talk("cat", tls=True), context)
+        self.assertEqual(board.photo(1, picture(1)), "ACK 1")
+        self.upgrade(daemon)
+        self.assertTrue(board.ends())
+        again = V2(daemon.ports[1], Talk("cat", tls=True), context)
+        self.assertEqual(again.photo(1, picture(1)), "ACK 1")
+
+
+class Operator(LastingCase):
+    """What is said, and what becomes of an upgrade that cannot be."""
+
+    def photo_goes_on(self, daemon: Daemon, board: V1, rest: bytes) -> None:
+        board.send(rest)
+        self.assertEqual(board.line(), "ACK")
+        self.assertEqual(board.photo(picture(99)), "ACK")
+
+    def test_restart(self) -> None:
+        """The command tells in a line who has taken over; the pidfile is the new one's; SIGTERM
+        still means stop."""
+        directory = self.directory()
+        daemon = self.lasting(directory=directory)
+        board = V1(daemon.port)
+        board.begin(picture(1)[:30])
+        before = pid_of(daemon)
+        done = restart(daemon)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(len(done.stdout.splitlines()), 1)
+        self.assertIn(
+            f"Process {pid_of(daemon)} has taken over from {before}: 1 boards", done.stdout
+        )
+        self.assertEqual(daemon.ended(), 0)
+        self.photo_goes_on(daemon, board, picture(1)[30:] + b"FrameOver")
+        pid = pid_of(daemon)
+        os.kill(pid, signal.SIGTERM)
+        self.assertTrue(board.ends())
+        until(lambda: "stopped; every photo" in daemon.said)
+        self.assertIn("1 boards with the tutorial's sketch", daemon.said)
+        self.assertEqual(restart(daemon).returncode, 1)
+
+    def refused(self, daemon: Daemon, *words: str) -> None:
+        """No restart, and a line that says why; a frame goes on where it was."""
+        board, data = V1(daemon.port), picture(7, 5000)
+        board.begin(data[:3000])
+        pid, fds = pid_of(daemon), memory_and_descriptors(pid_of(daemon))[1]
+        done = restart(daemon)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        self.assertIn(f"process {pid} runs on as it was", done.stderr)
+        for word in words:
+            self.assertIn(word, done.stderr)
+        self.assertEqual(pid_of(daemon), pid)
+        self.photo_goes_on(daemon, board, data[3000:] + b"FrameOver")
+        self.assertLessEqual(memory_and_descriptors(pid)[1], fds + 1)
+        self.assertEqual(daemon.said.count("no restart, this camd runs on"), 1)
+        self.assertNotIn("Unhandled", daemon.said)
+
+    def test_bad_configuration(self) -> None:
+        """A configuration that is wrong meanwhile: the key is named."""
+        daemon = self.lasting()
+        daemon.config.write_text("[wire]\nwindow = 0\n")
+        self.refused(daemon, "wire.window")
+        daemon.config.write_text("")
+        self.upgrade(daemon)
+
+    def copy(self, directory: Path) -> Path:
+        """A camd of the test's own, to be spoilt."""
+        code = directory / "code"
+        shutil.copytree(ROOT / "camd", code / "camd", ignore=shutil.ignore_patterns("__pycache__"))
+        (code / "twisted").symlink_to(ROOT / "twisted")
+        return code
+
+    def spoilt(self, module: str, code: str, config: str = "") -> Daemon:
+        """A daemon that runs, and whose *module* ends with *code* from now on."""
+        directory = self.directory()
+        root = self.copy(directory)
+        daemon = self.lasting(config, directory=directory, env={"PYTHONPATH": str(root)})
+        with (root / "camd" / module).open("a") as file:
+            file.write(code)
+        return daemon
+
+    def test_broken_program(self) -> None:
+        """A program that cannot even be imported."""
+        self.refused(self.spoilt("tap.py", "\nraise RuntimeError('half installed')\n"))
+
+    def test_slow_program(self) -> None:
+        """One that takes too long is ended."""
+        daemon = self.spoilt(
+            "tap.py", "\nimport time\ntime.sleep(60)\n", '[restart]\nready = "2 s"\n'
+        )
+        self.refused(daemon, "was not ready within 2 s")
+        self.assertEqual(self.children(daemon), [])
+
+    def children(self, daemon: Daemon) -> list[str]:
+        path = Path(f"/proc/{pid_of(daemon)}/task/{pid_of(daemon)}/children")
+        return path.read_text().split()
+
+    def test_newer_catalog(self) -> None:
+        """One that does not know the catalog."""
+        daemon = self.spoilt("store/schema.py", "\ncheck_version.__defaults__ = ((),)\n")
+        self.refused(daemon, "newer camd")
+
+    def test_dies_with_everything(self) -> None:
+        """One that has been given all there is, and dies: the old one takes it all back."""
+        daemon = self.spoilt(
+            "handover/forebear.py",
+            "\ndef _die(self: object) -> None:\n    os._exit(3)\nForebear.taken = _die\n",
+        )
+        self.refused(daemon, "did not take over")
+        self.refused_again(daemon)
+
+    def refused_again(self, daemon: Daemon) -> None:
+        boards = [Sketch(daemon.port, number) for number in range(3)]
+        for board in boards:
+            board.start()
+        for _ in range(3):
+            self.assertEqual(restart(daemon).returncode, 1)
+        end_all(boards)
+        self.assert_alive(boards)
+        for board in boards:
+            self.assertEqual(set(board.answers), {"ACK"})
+
+    def test_deaf_program(self) -> None:
+        """One that takes everything and falls silent would be waited for in vain; SIGTERM is heard
+        even so."""
+        daemon = self.spoilt("handover/forebear.py", "\nForebear.wrong = print\n")
+        daemon.config.write_text("[wire]\nwindow = 0\n")
+        self.refused(daemon, "ended before it was ready (exit code 1)")
+
+
+class Doors(LastingCase):
+    """What is listened on besides."""
+
+    def test_socket_by_file(self) -> None:
+        """A unix socket keeps its file and its boards."""
+        directory = self.directory()
+        path = Path(tempfile.mkdtemp()) / "door"
+        self.addCleanup(shutil.rmtree, path.parent)
+        daemon = self.lasting("", "--listen", f"unix:{path}", directory=directory)
+        board = unix(str(path))
+        board.begin(picture(1)[:40])
+        self.upgrade(daemon)
+        self.photo(board, picture(1)[40:])
+        other = unix(str(path))
+        self.photo(other, b"FrameBegin" + picture(2))
+
+    def photo(self, board: V1, rest: bytes) -> None:
+        board.send(rest + b"FrameOver")
+        self.assertEqual(board.line(), "ACK")
+
+    def test_proxy(self) -> None:
+        """Behind a proxy the board is who it was."""
+        daemon = self.lasting("", "--listen", "haproxy:tcp:0:interface=127.0.0.1", listen=None)
+        port = next(
+            int(line.rpartition(" ")[2])
+            for line in daemon.said.splitlines() if "listening on haproxy" in line
+        )  # fmt: skip
+        board = V1(port)
+        board.send(b"PROXY TCP4 192.0.2.7 192.0.2.1 50000 8940\r\n")
+        self.assertEqual(board.photo(picture(1)), "ACK")
+        board.begin(picture(2)[:40])
+        time.sleep(0.2)
+        self.upgrade(daemon)
+        self.photo(board, picture(2)[40:])
+        self.assertEqual({path.split("/")[0] for path in daemon.photos()}, {"v1-192-0-2-7"})
+
+    def test_changed(self) -> None:
+        """The new one listens where the configuration says now, and no longer where it said."""
+        directory = self.directory()
+        daemon = self.lasting(f'listen = ["{LOOPBACK}"]\n', directory=directory, listen=None)
+        old = daemon.port
+        board = V1(old)
+        self.assertEqual(board.photo(picture(1)), "ACK")
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            new = probe.getsockname()[1]
+        daemon.config.write_text(f'listen = ["tcp:{new}:interface=127.0.0.1"]\n')
+        self.upgrade(daemon)
+        self.assertEqual(board.photo(picture(2)), "ACK")
+        self.assertEqual(V1(new).photo(picture(3)), "ACK")
+        self.assertRaises(OSError, V1, old)
+
+    def test_key(self) -> None:
+        """A key that was taken away meanwhile lets nobody stay."""
+        directory = self.directory()
+        keys = directory / "store" / ".camd" / "keys"
+        keys.mkdir(parents=True)
+        (keys / "cat.key").write_text(KEY.hex())
+        (keys / "cat.key").chmod(0o600)
+        daemon = self.lasting(directory=directory)
+        board = V2(daemon.port, Talk("cat", key=KEY))
+        self.assertEqual(board.photo(1, picture(1)), "ACK 1")
+        (keys / "cat.key").write_text("")
+        self.upgrade(daemon)
+        self.assertTrue(board.ends())
