@@ -16,6 +16,7 @@ upload                  the door for photos by HTTP: PUT, and what the upload sk
 pull                    boards that answer by HTTP and are asked: CameraWebServer, ESPHome
 web                     the door for people and programs: page, API, live view, metrics
 manhole, systemd        the doors for the operator and for the service manager
+handover                connections that outlive their process, over upgrades and crashes
 ----------------------  ---------------------------------------------------------------------
 service, tap            the roof: the one place that knows all of them, and twistd's way in
 ----------------------  ---------------------------------------------------------------------

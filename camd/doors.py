@@ -37,7 +37,7 @@ def endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
     except Exception as error:
         raise DoorError(
             f"{description!r} is no endpoint that can be listened on: {error}"
-        ) from None
+        ) from error
 
 
 def is_secure(description: str) -> bool:

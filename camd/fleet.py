@@ -252,7 +252,7 @@ class Fleet:
         now = self.now()
         camera.last_seen = now
         camera.expected = now + back_in if back_in else 0.0
-        text = f"sleeps for {back_in:g} s" if back_in else "says goodbye"
+        text = f"sleeps for {back_in:.0f} s" if back_in else "says goodbye"
         self.news.tell(Kind.SLEEPS, camera.id, text)
 
     def room_today(self, camera: Camera, size: int) -> bool:

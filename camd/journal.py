@@ -1,12 +1,13 @@
 """News as lines of the log, for who reads nothing else.
 
-Photos that were stored are no lines: there are too many, and all is well.
+Of a camera's photos only the first is a line: there are too many, and all is well.
 """
 
-from attrs import define
+from attrs import define, field
 from twisted.logger import Logger
 
 from camd.news import Item, Kind
+from camd.photo import CameraId
 from camd.sparing import Sparing
 
 log = Logger()
@@ -32,8 +33,14 @@ class Journal:
     """Listens to the news."""
 
     sparing: Sparing
+    _stored: "set[CameraId | None]" = field(factory=set)
 
     def hear(self, item: Item) -> None:
+        if item.kind is Kind.PHOTO and item.camera not in self._stored:
+            self._stored.add(item.camera)
+            log.info(
+                "{camera}: its first photo is stored: {path}", camera=item.camera, path=item.text
+            )
         if item.kind not in _WORTH_A_LINE:
             return
         left_out = self.sparing.left_out(item.camera or "", item.kind.value)

@@ -32,15 +32,15 @@ def is_camera_id(text: str) -> bool:
 def parse_camera_id(text: str) -> CameraId:
     """The id that a person or a v2 board chose.
 
-    :raises ValueError: in a sentence that says what an id looks like.
+    :raises ValueError: its text says what is wanted.
     """
     if not is_camera_id(text):
         raise ValueError(
-            "a camera's id is 1 to 64 of a-z 0-9 - _ . with a letter or digit first and last, "
-            'without "..", and does not end in .jpg'
+            "1 to 64 of a-z 0-9 - _ . with a letter or digit first and last, "
+            'without "..", not ending in .jpg'
         )
     if text.startswith("v1-"):
-        raise ValueError('ids that begin with "v1-" belong to boards without a name')
+        raise ValueError('an id that does not begin with "v1-": those are boards without a name')
     return CameraId(text)
 
 

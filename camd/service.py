@@ -189,6 +189,7 @@ class Camd(MultiService):
             raise
 
     def _start(self) -> None:
+        self.signals.install()
         store = self.config.store
         files = many_files()
         self.cameras.most = files - min(files // 2, SPARE_FILES + store.writers * store.batch)
@@ -478,12 +479,13 @@ class Camd(MultiService):
         self.halt()
         if self.web is not None:
             self.web.close()
+        await deferLater(self.reactor, LAST_READ)  # who knocks already is let in
         await self.doors.close()
         wedged = sum(connection.is_v1 for connection in self.cameras.connections)
         if wedged:
             log.warn(
-                "{count} boards with the tutorial's sketch are connected; they will not come back "
-                "by themselves and need their power switched off and on",
+                "boards with the tutorial's sketch that are connected: {count}; such a board does "
+                "not come back by itself, its power must be switched off and on",
                 count=wedged,
             )
         await deferLater(self.reactor, LAST_READ)
@@ -564,4 +566,4 @@ def _collect(failure: Any, into: list[DoorError]) -> None:
 
 
 def _bad_key_file(error: KeyFileError) -> None:
-    log.error("{error}; that camera is let in by nobody", error=str(error))
+    log.error("{error}; nobody is let in by it", error=str(error))

@@ -26,7 +26,7 @@ class Signals:
     stopping: bool = False
 
     def install(self) -> None:
-        """Handlers are in place; the reactor must run already, since it installs its own."""
+        """Handlers are in place. Once more when the reactor runs, since it installs its own."""
         signal.signal(signal.SIGHUP, self._hup)
         signal.signal(signal.SIGUSR2, self._usr2)
         signal.signal(signal.SIGTERM, self._term)

@@ -87,7 +87,7 @@ class Options(usage.Options):
         from camd.handover.forebear import Forebear
 
         self.forebear = Forebear.of(os.environ)
-        if self.parent is not None:
+        if self.forebear is not None and self.parent is not None:
             self.pidfile, self.parent["pidfile"] = self.parent["pidfile"], ""
 
     def wrong(self, why: str) -> None:
@@ -111,14 +111,18 @@ def makeService(options: Options) -> IService:
     from camd.service import build
 
     config = options.loaded.config
-    for description in (*config.listen, *config.tls.endpoints):
+    named = [("listen", text) for text in config.listen]
+    named += [("tls.listen", text) for text in config.tls.endpoints]
+    for key, description in named:
         if options.forebear is not None and description.startswith("systemd:"):
             continue  # it comes from there
         try:
             endpoint(reactor, description)
         except DoorError as error:
-            options.wrong(str(error))
-            raise SystemExit(f"camd: {error}") from None
+            wants = f"an endpoint such as tcp:8940 ({error.__cause__ or error})"
+            line = str(options.loaded.error(key, description, wants))
+            options.wrong(line)
+            raise SystemExit(f"camd: {line}") from None
     twistd: Any = options.parent or {}
     if config.restart.keep and "NOTIFY_SOCKET" not in os.environ:
         become_keeper(twistd.get("nodaemon", True))

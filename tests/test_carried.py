@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from camd.handover.estate import FORMAT
 from camd.wire import carried, v1, v2
 from camd.wire.seal import Seal
 from tests.streams import jpeg, segment
@@ -82,6 +83,30 @@ def lines(key: bytes | None) -> bytes:
             writer.line(b"STAT rssi=-50"),
         )
     )
+
+
+class Form(SynchronousTestCase):
+    """What goes from one version of camd to another."""
+
+    def test_names(self) -> None:
+        """These are the values of `camd.handover.estate.FORMAT` 1; others need another number."""
+        decoder = v1.V1Decoder(MOST)
+        decoder.receive_data(b"FrameBegin")
+        decoder.next_event()
+        state = carried.decoder_state(decoder)
+        self.assertEqual(
+            (" ".join(sorted(state)), " ".join(sorted(state["walk"])), FORMAT),
+            (
+                "_at _discard _done _endless _from _in _most _orphans _over _tail _total kept "
+                "noise walk",
+                "_left _scans _segments claimed height state then width",
+                1,
+            ),
+        )
+        self.assertEqual(
+            " ".join(sorted(carried.reader_state(v2.Reader(MOST)))),
+            "_at _crc _ended _in _left _mac _most _raw _size _skip kept line payloads seal",
+        )
 
 
 class Lines(SynchronousTestCase):

@@ -155,6 +155,47 @@ class Boards(LastingCase):
         begun.send(b"01 nonce=" + b"0" * 32 + b"\n")
         self.assertTrue(begun.line().startswith("WELCOME "))
 
+    def test_window(self) -> None:
+        """More photos than the window allows, none of their answers read yet: each gets one."""
+        daemon = self.lasting("[wire]\nwindow = 2\n")
+        for key in (None, KEY):
+            name = "plain" if key is None else "sealed"
+            if key is not None:
+                keys = daemon.store / ".camd" / "keys"
+                keys.mkdir(exist_ok=True)
+                (keys / "sealed.key").write_text(key.hex())
+                (keys / "sealed.key").chmod(0o600)
+            board = V2(daemon.port, Talk(name, key=key))
+            frames = [board.talk.frame(seq, picture(seq, 100_000)) for seq in range(1, 31)]
+            sender = threading.Thread(target=board.send, args=(b"".join(frames),), daemon=True)
+            sender.start()
+            self.upgrade(daemon)
+            self.upgrade(daemon)
+            answers = sorted(board.answer() for _ in frames)
+            self.assertEqual(answers, sorted(f"ACK {seq}" for seq in range(1, 31)))
+        self.assertEqual(len(daemon.photos()), 60)
+
+    def test_refused_payload(self) -> None:
+        """In the midst of a payload that is being read over: in the open the session goes on,
+        sealed the board has to come back, since the seal of what is gone cannot be carried."""
+        directory = self.directory()
+        keys = directory / "store" / ".camd" / "keys"
+        keys.mkdir(parents=True)
+        (keys / "sealed.key").write_text(KEY.hex())
+        (keys / "sealed.key").chmod(0o600)
+        daemon = self.lasting("[wire]\nmax = 400000\n", directory=directory)
+        plain, sealed = V2(daemon.port, Talk("plain")), V2(daemon.port, Talk("sealed", key=KEY))
+        lines = [board.talk.frame(1, bytes(500_000)) for board in (plain, sealed)]
+        for board, line in zip((plain, sealed), lines, strict=True):
+            board.send(line[:1000])
+        time.sleep(0.2)
+        self.upgrade(daemon)
+        plain.send(lines[0][1000:])
+        self.assertEqual(plain.answer(), "NAK 1 size")
+        self.assertTrue(sealed.ends())
+        again = V2(daemon.port, Talk("sealed", key=KEY))
+        self.assertEqual(again.photo(2, picture(1)), "ACK 2")
+
     def test_tls(self) -> None:
         """A connection under TLS ends in an orderly way, and its port goes on."""
         directory = self.directory()
@@ -270,6 +311,27 @@ class Operator(LastingCase):
     def children(self, daemon: Daemon) -> list[str]:
         path = Path(f"/proc/{pid_of(daemon)}/task/{pid_of(daemon)}/children")
         return path.read_text().split()
+
+    def test_stop_meanwhile(self) -> None:
+        """Whoever wants the end while the new one starts gets it, of both."""
+        daemon = self.spoilt("tap.py", "\nimport time\ntime.sleep(60)\n")
+        os.kill(daemon.pid, signal.SIGUSR2)
+        until(lambda: self.children(daemon))
+        child = int(self.children(daemon)[0])
+        self.assertEqual(daemon.stop(), 0)
+        self.assertRaises(ProcessLookupError, os.kill, child, 0)
+        self.assertIn("stopped; every photo", daemon.said)
+        self.assertNotIn("Traceback", daemon.said)
+
+    def test_twice_at_once(self) -> None:
+        """Asked twice, it happens once."""
+        daemon = self.lasting()
+        os.kill(daemon.pid, signal.SIGUSR2)
+        os.kill(daemon.pid, signal.SIGUSR2)
+        self.assertEqual(daemon.ended(), 0)
+        until(lambda: "has taken over" in daemon.said)
+        self.assertEqual(V1(daemon.port).photo(picture(1)), "ACK")
+        self.assertEqual(daemon.said.count("a new camd is started"), 1)
 
     def test_newer_catalog(self) -> None:
         """One that does not know the catalog."""

@@ -84,6 +84,19 @@ class Photos(BoardCase):
         self.assertEqual(self.intake.final, [(CAMERA, BOOT, n) for n in (1, 2, 3, 4)])
         self.assertEqual(self.intake.waiting, [])
 
+    def test_conflict_before_jpeg(self) -> None:
+        """What is stored already is not sent again as something else, be it no photo at all."""
+        self.intake.known[(CAMERA, BOOT, 4)] = 1
+        self.one.frame(4, b"no picture")
+        self.one.frame(5, b"no picture")
+        self.assertEqual(self.one.lines, ["NAK 4 conflict", "NAK 5 jpeg"])
+
+    def test_a_bad_head_is_told_at_once(self) -> None:
+        """In a plain session nobody waits for the payload of a line that is wrong."""
+        self.one.peer.say(b"FRAME seq=0 len=15000 crc=01234567\n")
+        self.assertEqual(self.one.lines, ["ERR syntax"])
+        self.assertTrue(self.one.peer.ended)
+
     def test_largest(self) -> None:
         """A photo of just `max` bytes is taken."""
         data = picture(0, 60_000 * 69)

@@ -325,3 +325,31 @@ class Noise(V1Case):
         self.assertIsInstance(decoder.next_event(), Ended)
         self.assertIsNone(decoder.next_event())
         self.assertIsNone(decoder.next_event())
+
+
+class MarksInside(SynchronousTestCase):
+    """Letters of a mark that are none."""
+
+    def test_begin_in_junk(self) -> None:
+        """Behind the JPEG's end and inside its scan only `FrameOver` ends a frame: a beginning
+        that no JPEG follows is junk, or picture."""
+        photo = insects(3)
+        behind = photo + b"abcFrameBeginxyz" + bytes(20) + b"FrameBegin"
+        inside = photo[:-300] + b"FrameBegin" + photo[-300:]
+        for sent, kept in ((behind, photo), (inside, inside)):
+            stream = BEGIN + sent + OVER
+            for cut in range(len(stream) - 60, len(stream)):
+                heard = Listener(100_000).hear(stream[:cut], stream[cut:])
+                self.assertEqual(heard.answers, [Verdict.WHOLE])
+                self.assertEqual(heard.photos, [kept])
+
+    def test_a_lost_end(self) -> None:
+        """Where another JPEG follows a beginning, the frame before it had lost its end: it gets
+        its line, and the next one is not lost with it."""
+        photo = insects(4)
+        stream = BEGIN + photo[:-900] + BEGIN + photo + OVER
+        at = len(BEGIN) + len(photo) - 900
+        for cut in range(at - 3, at + 15):
+            heard = Listener(100_000).hear(stream[:cut], stream[cut:])
+            self.assertEqual(heard.answers, [Verdict.JPEG, Verdict.WHOLE])
+            self.assertEqual(heard.photos, [photo])

@@ -349,10 +349,9 @@ class Sealed(V2Case):
         self.hears(good.replace(b"abcd", b"abce"), "(FRAME)", "mac", sealed=True, skip=(0,))
 
     def test_a_mac_of_ones_own(self) -> None:
-        """A word that looks like a mac inside the line is the line's, and covered."""
+        """No key stands twice, and that of the seal is one, however right the second is."""
         line = b"PING mac=" + b"0" * 32
-        session = self.hears(sealed((line, b"")), "PING", sealed=True)
-        self.assertEqual(session.told[0], Message(Line("PING", (), {"mac": "0" * 32})))
+        self.hears(sealed((line, b"")), "", "syntax", sealed=True)
 
     def test_longest(self) -> None:
         """The mac is part of the line's 1024 bytes."""

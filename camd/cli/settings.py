@@ -52,7 +52,7 @@ def camera_id(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     try:
         return parse_camera_id(value)
     except ValueError as error:
-        raise click.BadParameter(f"{value!r}: {error}", ctx, param) from error
+        raise click.BadParameter(f"{value!r}: a camera's id is {error}", ctx, param) from error
 
 
 def own_directory(loaded: Loaded) -> Path:

@@ -20,6 +20,7 @@ from camd.config.units import read_duration
 from camd.keys import KeyRing
 from camd.photo import parse_camera_id
 from camd.pictures import FRAMESIZES, PicturesUnavailableError
+from camd.simulate.faults import FAULTS
 from camd.simulate.fleet import MIXED, EndpointFor, Plan, PlanError, SimulatedFleet
 from camd.simulate.ledger import Ledger
 from camd.simulate.report import Pace, progress, show
@@ -103,7 +104,8 @@ def simulate(
     """Be a fleet of boards for the camd at HOST: some that behave, some that do not.
 
     \b
-    Faults: torn, slow, glued, silent, wrong-crc, wrong-key, half-open, rebooting, clock-1970.
+    Faults: torn, slow, glued, silent, wrong-crc, wrong-key, half-open, rebooting, clock-1970,
+    or all.
     Exits 0 where every board that behaves was served, no spoilt photo was acknowledged, and
     --verify found each acknowledged photo exactly once. Ctrl-C ends the run politely, a second
     one at once.
@@ -157,7 +159,7 @@ def _plan(
             proto=proto,
             interval=interval,
             framesize=size,
-            faults=tuple(filter(None, (name.strip() for name in faults.split(",")))),
+            faults=_faults(faults),
             seed=random.SystemRandom().randrange(2**32) if seed is None else seed,
             ramp=ramp,
             keys=_keys(enrolled, key_dir, keys),
@@ -165,6 +167,13 @@ def _plan(
         )
     except PlanError as error:
         raise click.UsageError(str(error)) from error
+
+
+def _faults(said: str) -> tuple[str, ...]:
+    """The names that were given; ``all`` is all of them."""
+    if said.strip() == "all":
+        return tuple(FAULTS)
+    return tuple(filter(None, (name.strip() for name in said.split(","))))
 
 
 def _keys(enrolled: Path | None, key_dir: Path | None, file: Path | None) -> dict[str, bytes]:

@@ -151,6 +151,7 @@ class LimitsConfig:
     :ivar connections_per_address: the same from one address.
     :ivar held: bytes of photos on their way to the disk at most, over all connections.
     :ivar commands_in_flight: commands to one camera that wait for its answer at most.
+    :ivar unread: bytes of answers that a board may leave unread.
     :ivar wrong_keys: wrong keys after which an address is refused for a while.
     :ivar wrong_keys_within: seconds in which those are counted, and for which it is refused.
     :ivar log_per_second: lines of log a second at most, for each address and kind.
@@ -161,6 +162,7 @@ class LimitsConfig:
     connections_per_address: Some = 12_000
     held: Bytes = Bytes(128 * MIB)
     commands_in_flight: Some = 16
+    unread: Annotated[Bytes, between(1024, 2**30)] = Bytes(64 * KIB)
     wrong_keys: Some = 10
     wrong_keys_within: Span = Seconds(MINUTE)
     log_per_second: Some = 1

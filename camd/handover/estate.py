@@ -62,6 +62,8 @@ class Estate:
     :ivar since: when the last byte was read, on the machine's monotonic clock.
     :ivar totals: restarts, and boards carried over them, so far.
     :ivar pid: of the process that leaves it.
+    :ivar kept_doors: keys of what the manager of `Keeping` has; *ended*: slots of connections that
+        it has and that are not handed over.
     """
 
     since: float
@@ -72,6 +74,7 @@ class Estate:
     silent: list[str] = field(factory=list)
     slate: int | None = None
     kept_doors: list[str] = field(factory=list)
+    ended: list[int] = field(factory=list)
 
     # ---- over the wire
 
@@ -86,6 +89,7 @@ class Estate:
             "slate": self.slate is not None,
             "boards": len(self.boards),
             "kept_doors": self.kept_doors,
+            "ended": self.ended,
         }
         fds = [fd for _, fd in self.doors] + ([] if self.slate is None else [self.slate])
         letters.send("estate", about, fds)
@@ -104,7 +108,7 @@ class Estate:
         doors = list(zip(about["doors"], fds, strict=True))
         estate = cls(
             about["since"], about["pid"], tuple(about["totals"]), doors, [], about["silent"],
-            slate, about["kept_doors"],
+            slate, about["kept_doors"], about["ended"],
         )  # fmt: skip
         while len(estate.boards) < about["boards"]:
             letter = letters.receive()
@@ -130,6 +134,9 @@ def gather(house: House, since: float, totals: tuple[int, int]) -> Estate:
             continue
         state["slot"] = None if keeping is None else keeping.slot_of(protocol)
         estate.boards.append((state, bare(protocol).fileno()))
+    if keeping is not None:
+        carried = {state["slot"] for state, _ in estate.boards}
+        estate.ended = sorted(keeping.slots - carried)
     estate.silent = [camera.id for camera in house.fleet.cameras.values() if camera.silent]
     return estate
 
@@ -156,7 +163,9 @@ def take_up(house: House, estate: Estate) -> Report:
     report = Report()
     slots = {state["slot"] for state, _ in estate.boards if state["slot"] is not None}
     if house.keeping is not None:
-        house.keeping.number_on(slots)
+        house.keeping.number_on(slots | set(estate.ended))
+        for slot in estate.ended:
+            house.keeping.drop(slot)
         house.keeping.doors.update(estate.kept_doors)
     for id in estate.silent:
         house.fleet.camera(CameraId(id)).silent = True

@@ -180,6 +180,8 @@ class Keeper:
         if said.get("MAINPID", "").isdecimal():
             self.child = int(said["MAINPID"])
             self.started = time.monotonic()
+            if self.stopping:  # the one before may have heard of it too late
+                self.pass_on(signal.SIGTERM)
         if said.get("READY") == "1":
             self.ready = self.served = True
         close(fds)

@@ -105,6 +105,16 @@ class Keeping:
         if slot is not None:
             self.drop(slot)
 
+    @property
+    def busy(self) -> bool:
+        """Whether the manager has still to be told something."""
+        return bool(self._waiting)
+
+    @property
+    def slots(self) -> set[int]:
+        """Those that the manager has something in."""
+        return set(self._slots.values())
+
     def slot_of(self, connection: CameraProtocol) -> int | None:
         return self._slots.get(connection)
 

@@ -56,9 +56,9 @@ class Letters:
         self.socket.settimeout(self.seconds)
         fds: list[int] = []
         try:
-            head, fds, flags, _ = socket.recv_fds(
-                self.socket, _HEAD.size, MOST_FDS, socket.MSG_CMSG_CLOEXEC
-            )
+            head, fds, flags, _ = socket.recv_fds(self.socket, _HEAD.size, MOST_FDS)
+            for fd in fds:
+                os.set_inheritable(fd, False)  # recv_fds takes flags and forgets them
             if flags & socket.MSG_CTRUNC:
                 raise LetterError("descriptors were lost; is the limit of open files reached?")
             if head:

@@ -1,6 +1,7 @@
 """The change to a new process, by the one that runs: nobody notices it, or nothing has happened."""
 
 import os
+import select
 import sys
 import time
 from typing import Any, NoReturn, Protocol
@@ -24,8 +25,9 @@ _LAST_WRITES = 3.0
 _FAREWELL = 0.5
 """Seconds for connections that end with this process to be told so."""
 
-_SILENT = 60.0
-"""Seconds for the new process to open the store; there is nothing to be brought level."""
+_SILENT = 10.0
+"""Seconds for the new process to open the store, where there is nothing to be brought level. A board
+gives a write up after as long."""
 
 
 class Standing(House, Protocol):
@@ -110,8 +112,12 @@ class Upgrade:
                 raise
             log.failure("a mistake of ours in an upgrade")
             raise AbandonedError(f"a mistake of ours: {error!r}") from error
-        await self._leave()
-        os._exit(0)
+        try:
+            await self._leave()
+        except Exception:
+            log.failure("a mistake of ours behind an upgrade")
+        finally:
+            os._exit(0)
 
     # ---- standing still
 
@@ -124,12 +130,13 @@ class Upgrade:
         house.halt()
 
     async def _photos_through(self, since: float) -> None:
-        """What was on its way to the disk is there, and answered."""
-        drain = self.house.config.times.drain
-        while self.house.store.waiting:
+        """What was on its way to the disk is there, and answered; whoever keeps connections has
+        heard of them all."""
+        house, drain = self.house, self.house.config.times.drain
+        while house.store.waiting or (house.keeping is not None and house.keeping.busy):
             if time.monotonic() - since > drain:
                 raise AbandonedError(f"the disk did not take all photos within {drain:g} s")
-            await deferLater(self.house.reactor, _LOOK)
+            await deferLater(house.reactor, _LOOK)
 
     def _still_wanted(self) -> None:
         if self.house.stopping:
@@ -155,7 +162,8 @@ class Upgrade:
     def _go_on(self) -> None:
         house = self.house
         house.intake.stopping = False
-        house.resume()
+        if not house.stopping:
+            house.resume()
         house.cameras.thaw()
         for _, port in house.sockets.opened():
             port.startReading()
@@ -203,7 +211,7 @@ def _barrier() -> None:
     finally:
         os.close(theirs)
     if told:
-        import select
-
-        select.select([ours], [], [], 1.0)
+        heard = select.poll()
+        heard.register(ours, 0)  # the other end closed is told all the same
+        heard.poll(1000)
     os.close(ours)

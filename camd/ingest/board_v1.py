@@ -388,6 +388,11 @@ class BoardV1:
     def drain(self) -> None:
         self._flush()
 
+    def out_of_time(self) -> None:
+        if self._decoder.in_frame:
+            self._reason = self._reason or Reason.STOPPING
+            self._answer_now(v1.nak(self._refused(self._reason)))
+
     def lost(self) -> None:
         if self._release is not None and self._release.active():
             self._release.cancel()

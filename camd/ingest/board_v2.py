@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 log = Logger()
 
+MOST_IN_A_TURN = 200
+"""Lines of one board that are looked at before the others get their turn."""
+
 _OUT_OF_ORDER = messages.BOARD_VERBS
 
 
@@ -110,8 +113,14 @@ class BoardV2:
         """What has been received, line by line, as far as the window allows."""
         protocol, reader = self._protocol, self._reader
         window = protocol.factory.config().wire.window
+        turn = 0
         try:
             while not protocol.closing and not protocol.factory.frozen:
+                turn += 1
+                if turn > MOST_IN_A_TURN and not protocol.paused:
+                    protocol.pause()  # others come first
+                    protocol.factory.clock.callLater(0, self._next_turn)
+                    break
                 if self._unanswered >= window:
                     if reader.held:
                         protocol.pause()
@@ -136,6 +145,11 @@ class BoardV2:
             self._hold()
         if not protocol.paused:
             self._mind_the_time()
+
+    def _next_turn(self) -> None:
+        if self._protocol.closing or self._protocol.factory.frozen:
+            return
+        self.go_on()
 
     def _hold(self) -> bool:
         return self._protocol.hold(self._reader.held + self._flying)
@@ -258,6 +272,8 @@ class BoardV2:
         self._payload_got = 0
         self._refuse = None
         if header.verb == "FRAME":
+            if header.line is not None:
+                messages.parse_frame(header.line)  # what is wrong is said before the payload comes
             if header.length > factory.config().wire.max:
                 self._refuse = Reason.SIZE
             elif factory.stopping:
@@ -288,7 +304,10 @@ class BoardV2:
         try:
             width, height = jpeg.measure(payload.chunks)
         except jpeg.NotAJpegError as error:
-            self._refused(head, Reason.JPEG, str(error), payload.chunks)
+            stored = factory.intake.store.find((self.name, head.boot or self.boot, head.seq))
+            taken = stored is not None and stored.crc != head.crc
+            reason = Reason.CONFLICT if taken else Reason.JPEG
+            self._refused(head, reason, str(error), payload.chunks)
             return
         photo = Photo(
             self.name, head.boot or self.boot, head.seq, payload.chunks, payload.size, head.crc,
@@ -470,6 +489,9 @@ class BoardV2:
     def forget_commands(self, why: str) -> None:
         for number in tuple(self._commands or ()):
             self._over(number, why)
+
+    def out_of_time(self) -> None:
+        """The connection's end says it: the board sends the photo again."""
 
     def lost(self) -> None:
         self.forget_commands("its connection is gone")

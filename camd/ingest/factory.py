@@ -114,6 +114,7 @@ class CameraFactory(ServerFactory):
         """The first byte has come, and so the peer is known, behind a proxy too: its address."""
         address = address_of(protocol.transport.getPeer())
         self.carried(address)
+        protocol.address = address
         if self._addresses[address] > self.config().limits.connections_per_address:
             oldest = next((other for other in self._unproven if other.address == address), protocol)
             self._make_room(oldest, "connections_per_address")
@@ -176,6 +177,7 @@ class CameraFactory(ServerFactory):
         """End every connection behind what was said on it; fires when none is left."""
         self._finishing = set(self.connections)
         for protocol in tuple(self.connections):
+            protocol.last_words()
             protocol.hang_up()
         return self._when_through()
 

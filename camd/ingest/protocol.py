@@ -46,6 +46,10 @@ class Talk(Protocol):
         """camd is about to stop: finish what has begun."""
         ...
 
+    def out_of_time(self) -> None:
+        """camd ends now: say so of a photo that has begun and did not come in time."""
+        ...
+
     @property
     def busy(self) -> bool:
         """Whether a photo has begun or waits for its answer."""
@@ -171,10 +175,23 @@ class CameraProtocol(TwistedProtocol):
             or transport.dataBuffer
         ):
             transport.write(data)
+            if unsent(transport) > self.factory.config().limits.unread:
+                self.factory.count("unread")
+                self.factory.say(
+                    "{address} {camera}: does not read its answers; hung up on",
+                    address=self.address, camera=self.camera,
+                )  # fmt: skip
+                self.closing = True
+                transport.abortConnection()
             return
         sent = transport.writeSomeData(data)
         if isinstance(sent, int) and sent < len(data):
             transport.write(data[sent:])
+
+    def last_words(self) -> None:
+        """camd ends: what can still be said of a photo that did not come in time is said."""
+        if self._talk is not None and not self.closing:
+            self._talk.out_of_time()
 
     def pause(self) -> None:
         """Read no more until `resume`; no time runs meanwhile."""
@@ -290,6 +307,14 @@ class CameraProtocol(TwistedProtocol):
             self._talk = BoardV1(self)
         self._first = b""
         self._talk.received(first)
+
+
+def unsent(transport: Any) -> int:
+    """Bytes that the peer has not taken yet, beside those in the kernel."""
+    if isinstance(transport, FileDescriptor):
+        return len(transport.dataBuffer) + transport._tempDataLen
+    inner = getattr(transport, "transport", None)
+    return unsent(inner) if inner is not None else 0
 
 
 def keep_alive(transport: Any, times: TimesConfig) -> None:

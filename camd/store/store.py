@@ -35,6 +35,7 @@ from camd.store.folders import read_flat_log
 from camd.store.keeper import Keeper
 from camd.store.level import DirtyList, LevelReport, level, rebuild
 from camd.store.naming import moment, session_day
+from camd.store.schema import CatalogError
 from camd.wire.jpeg import measure
 
 log = Logger()
@@ -165,8 +166,7 @@ class Store:
             self._reader = CatalogReader.open(catalog.path)
         except StoreError:
             raise
-        except Exception as error:
-            log.failure("The store {root} cannot be opened", root=str(self.root))
+        except (OSError, CatalogError) as error:
             raise StoreError(f"{self.root}: the store cannot be opened: {error}") from error
         self._commit = GroupCommit(
             files.store,

@@ -48,3 +48,8 @@ class House(Protocol):
 
     @property
     def cameras(self) -> Connections: ...
+
+    @property
+    def totals(self) -> tuple[int, int]:
+        """Changes of process, and boards that were carried over them."""
+        ...

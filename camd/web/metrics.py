@@ -97,6 +97,9 @@ class Metrics:
         yield gauge("camd_connections", "Connections of cameras.", len(cameras.connections))
         yield counters("camd_hung_up", "Connections of cameras ended, by why.", "reason",
                        dict(cameras.hung_up))  # fmt: skip
+        restarts, carried = house.totals
+        yield counter("camd_restarts", "Changes of process that boards did not notice.", restarts)
+        yield counter("camd_boards_carried", "Boards carried over them, each time.", carried)
         yield gauge("camd_web_connections", "Connections to the page.", len(self.site.channels))
         yield gauge("camd_viewers", "Who watches live.", self.watching.viewers)
         yield gauge("camd_listeners", "Who follows the events.", len(self.events.listeners))

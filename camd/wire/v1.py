@@ -9,14 +9,17 @@ from enum import Enum
 
 from attrs import frozen
 
-from camd.wire.jpeg import JpegWalk, State
+from camd.wire.jpeg import SOI, JpegWalk, State
 from camd.wire.pieces import Pieces
 
 BEGIN = b"FrameBegin"
 OVER = b"FrameOver"
 
 _MARK = re.compile(b"Frame(?:Begin|Over)")
-_LONGEST_MARK = len(BEGIN)
+_ANOTHER = BEGIN + SOI
+"""Inside a frame only this begins another one; elsewhere such letters are picture or junk."""
+
+_MARK_INSIDE = re.compile(b"FrameOver|FrameBegin(?=\xff\xd8)")
 _LONGEST_CLAIM = 65535 + len(OVER)
 
 
@@ -214,7 +217,7 @@ class V1Decoder:
                 self.noise += found.start() - self._at
                 self._at = at
                 return Torn()
-        at = _partial_mark(data, at)
+        at = _partial_mark(data, at, BEGIN)
         self.noise += at - self._at
         self._at = at
         return None
@@ -242,8 +245,8 @@ class V1Decoder:
                     break
                 continue
             if limit < self._at:
-                mark = _MARK.search(self._in, self._at)
-                limit = mark.start() if mark else _partial_mark(self._in, self._at)
+                mark = _MARK_INSIDE.search(self._in, self._at)
+                limit = mark.start() if mark else _partial_mark(self._in, self._at, _ANOTHER)
             if walk.state is State.SCAN:
                 self._advance(walk.feed(self._in, self._at, limit))
                 if walk.declared:
@@ -309,11 +312,11 @@ class V1Decoder:
         return Ended(Verdict.JPEG, (), size, walk.width, walk.height, kept)
 
 
-def _partial_mark(data: bytes, at: int) -> int:
+def _partial_mark(data: bytes, at: int, begin: bytes) -> int:
     """Where behind *at* the first bytes of a mark begin that *data* cuts off, or its end."""
     end = len(data)
-    for start in range(max(at, end - _LONGEST_MARK + 1), end):
+    for start in range(max(at, end - len(begin) + 1), end):
         rest = data[start:]
-        if BEGIN.startswith(rest) or OVER.startswith(rest):
+        if begin.startswith(rest) or OVER.startswith(rest):
             return start
     return end

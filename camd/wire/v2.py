@@ -6,7 +6,7 @@ Serves both ends. What the lines mean is in `camd.wire.messages`.
 import re
 import zlib
 
-from attrs import frozen
+from attrs import field, frozen
 
 from camd.wire import line as grammar
 from camd.wire.errors import WireError
@@ -22,13 +22,15 @@ _LENGTH = re.compile(rb" len=(0|[1-9][0-9]{0,14})(?= |$)")
 
 @frozen
 class Header:
-    """A line has come whose payload has not. In a sealed session nobody has vouched for it yet.
+    """A line has come whose payload has not. In a sealed session nobody has vouched for it yet,
+    and there is no *line*.
 
     Whoever does not want the payload says `Reader.skip`.
     """
 
     verb: str
     length: int
+    line: Line | None = field(default=None, eq=False)
 
 
 @frozen
@@ -184,7 +186,7 @@ class Reader:
         self._left = self._size = length
         self._crc = 0
         self._skip = False
-        return Header(verb, length)
+        return Header(verb, length, line)
 
     def _go_on(self, kept: Pieces) -> Event | None:
         if self._left:
@@ -216,7 +218,10 @@ class Reader:
         assert self.seal is not None
         if not self.seal.fits(self._mac):
             raise WireError("mac", "a mac that does not fit")
-        return self._parse(raw)
+        line = self._parse(raw)
+        if "mac" in line.values:
+            raise grammar.syntax("mac stands twice")
+        return line
 
 
 def _split_mac(raw: bytes) -> tuple[bytes, bytes]:
