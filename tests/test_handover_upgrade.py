@@ -244,7 +244,8 @@ class Operator(LastingCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(len(done.stdout.splitlines()), 1)
         self.assertIn(
-            f"Process {pid_of(daemon)} has taken over from {before}: 1 boards", done.stdout
+            f"Process {pid_of(daemon)} has taken over from {before}: boards carried over: 1,",
+            done.stdout,
         )
         self.assertEqual(daemon.ended(), 0)
         self.photo_goes_on(daemon, board, picture(1)[30:] + b"FrameOver")
@@ -252,7 +253,7 @@ class Operator(LastingCase):
         os.kill(pid, signal.SIGTERM)
         self.assertTrue(board.ends())
         until(lambda: "stopped; every photo" in daemon.said)
-        self.assertIn("1 boards with the tutorial's sketch", daemon.said)
+        self.assertIn("sketch that are connected: 1;", daemon.said)
         self.assertEqual(restart(daemon).returncode, 1)
 
     def refused(self, daemon: Daemon, *words: str) -> None:
@@ -358,9 +359,24 @@ class Operator(LastingCase):
         for board in boards:
             self.assertEqual(set(board.answers), {"ACK"})
 
-    def test_deaf_program(self) -> None:
-        """One that takes everything and falls silent would be waited for in vain; SIGTERM is heard
-        even so."""
+    def test_no_way_back(self) -> None:
+        """One that has changed the store so that the old one cannot take it back: that is said,
+        and the exit code tells whoever keeps the connections to start another one."""
+        daemon = self.spoilt(
+            "handover/forebear.py",
+            "\ndef _die(self: object) -> None:\n    import sqlite3\n"
+            "    path = os.path.join(os.getcwd(), 'store', '.camd', 'catalog.sqlite')\n"
+            "    sqlite3.connect(path).execute('PRAGMA user_version = 99')\n"
+            "    os._exit(3)\nForebear.taken = _die\n",
+        )
+        done = restart(daemon)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("has ended", done.stderr)
+        self.assertEqual(daemon.ended(), 1)
+        self.assertIn("neither the new camd nor this one can go on", daemon.said)
+
+    def test_words_lost(self) -> None:
+        """One that ends without telling why: its exit code is told."""
         daemon = self.spoilt("handover/forebear.py", "\nForebear.wrong = print\n")
         daemon.config.write_text("[wire]\nwindow = 0\n")
         self.refused(daemon, "ended before it was ready (exit code 1)")

@@ -16,7 +16,7 @@ _LOOK = 0.05
 _BESIDES = 30.0
 """Seconds that a restart may take beyond what the configuration gives its parts."""
 
-_WORD = 10.0
+_WORD = 5.0
 """Seconds from the old process's end to the new one's word, at most."""
 
 
@@ -79,10 +79,12 @@ def is_locked(lock: Path) -> bool:
 
 
 def lives(pid: int) -> bool:
+    """Whether that process still runs; one that has ended and that nobody has asked after does
+    not."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    except PermissionError:
+    except OSError:
         return True
-    return True
+    return state not in ("Z", "X")

@@ -12,6 +12,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from camd import systemd
 from camd.handover import outcome
 from camd.handover.estate import Estate, Report, take_up, take_up_survivors
 from camd.handover.forebear import Forebear
@@ -158,6 +159,8 @@ class Continuity:
             self.forebear.taken()
         except LetterError as error:
             raise HandoverError(f"the old camd does not let go: {error}") from None
+        # The old one says so as well, and is heard where this one is not; but it may have died.
+        systemd.notify(f"MAINPID={os.getpid()}", self.environ)
 
     def failed(self, error: BaseException) -> None:
         """This process cannot start; the old one, if there is one, hears why."""
@@ -190,10 +193,10 @@ class Continuity:
 
     def _carried(self) -> str:
         report = self._report
-        gone = f", {report.gone} had left" if report.gone else ""
+        gone = f", gone meanwhile: {report.gone}" if report.gone else ""
         return (
-            f"{report.boards} boards were carried over, {report.v1} of them with the tutorial's "
-            f"sketch, {report.owed} waited for an answer{gone}"
+            f"boards carried over: {report.boards}, with the tutorial's sketch: {report.v1}, "
+            f"waiting for an answer: {report.owed}{gone}"
         )
 
     def _write(self, what: Outcome) -> None:
@@ -221,8 +224,8 @@ class Continuity:
         error = failure.value  # type: ignore[attr-defined]
         if isinstance(error, Fatal):
             log.critical("neither the new camd nor this one can go on: {why}", why=str(error))
-            self.house.reactor.stop()
-            return
+            # Not in order: whoever keeps connections is to start another one.
+            os._exit(1)
         if not isinstance(error, AbandonedError):
             failure.raiseException()  # type: ignore[attr-defined]
         log.error("no restart, this camd runs on as it was: {why}", why=str(error))

@@ -26,8 +26,8 @@ _FAREWELL = 0.5
 """Seconds for connections that end with this process to be told so."""
 
 _SILENT = 10.0
-"""Seconds for the new process to open the store, where there is nothing to be brought level. A board
-gives a write up after as long."""
+"""Seconds for the new process to open the store, where there is nothing to be brought level. A
+board gives a write up after as long."""
 
 
 class Standing(House, Protocol):
