@@ -54,6 +54,7 @@ class BoardV2:
         "_camera",
         "_commands",
         "_flying",
+        "_head",
         "_hello",
         "_key",
         "_keys",
@@ -88,6 +89,7 @@ class BoardV2:
         self._camera: Camera | None = None  # None until WELCOME
         self._unanswered = 0
         self._flying = 0  # bytes on their way to the disk
+        self._head: Frame | None = None  # of the payload under way, where it is known already
         self._refuse: Reason | None = None  # why the payload under way is not kept
         self._payload_since = 0.0
         self._payload_got = 0
@@ -271,9 +273,10 @@ class BoardV2:
         self._payload_since = factory.clock.seconds()
         self._payload_got = 0
         self._refuse = None
+        self._head = None
         if header.verb == "FRAME":
-            if header.line is not None:
-                messages.parse_frame(header.line)  # what is wrong is said before the payload comes
+            if header.line is not None:  # what is wrong is said before the payload comes
+                self._head = messages.parse_frame(header.line)
             if header.length > factory.config().wire.max:
                 self._refuse = Reason.SIZE
             elif factory.stopping:
@@ -294,7 +297,7 @@ class BoardV2:
 
     def _frame(self, line: Line, payload: v2.Payload) -> None:
         factory = self._protocol.factory
-        head = messages.parse_frame(line)
+        head, self._head = self._head or messages.parse_frame(line), None
         refuse, self._refuse = self._refuse, None
         if refuse is None and payload.crc != head.crc:
             refuse = Reason.CRC
