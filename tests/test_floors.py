@@ -12,7 +12,7 @@ ROOT = Path(camd.__file__).parent
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     # ground: nouns and rules
-    ("photo", "histogram", "sparing"),
+    ("photo", "findings", "histogram", "sparing"),
     ("wire", "config"),
     # rooms: state and promises
     ("store", "news", "live"),
@@ -31,7 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 """Rooms by their floor. A room on the same floor is a stranger."""
 
-GROUND = {"photo", "wire", "config", "histogram", "sparing"}
+GROUND = {"photo", "findings", "wire", "config", "histogram", "sparing"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:

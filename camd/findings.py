@@ -1,0 +1,233 @@
+"""The nouns of what is on a photo: what a model found, what a person said, how good it is.
+
+Boxes are shares of the picture, measured from its top left corner: 0 to 1, whatever its pixels.
+Knows no model, no file and no clock.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import Enum
+
+from attrs import frozen
+
+SAME = 0.5
+"""Intersection over union from which two boxes of one class are taken for the same thing."""
+
+LONGEST_CLASS = 100
+"""Characters of a class's name at most."""
+
+
+class Flag(Enum):
+    """What is wrong with a photo, seen by itself or beside the one before."""
+
+    DARK = "dark"
+    BRIGHT = "bright"
+    BLURRED = "blurred"
+    GREEN = "green"
+    FROZEN = "frozen"
+    COVERED = "covered"
+    BROKEN = "broken"
+
+    @property
+    def bit(self) -> int:
+        """Its place in a number that stands for several flags."""
+        return 1 << _FLAGS.index(self)
+
+
+_FLAGS = tuple(Flag)
+"""In the order of their bits; only added to."""
+
+
+def flags_of(bits: int) -> frozenset[Flag]:
+    """The flags that the number *bits* stands for; bits of no flag are left out."""
+    return frozenset(flag for flag in _FLAGS if bits & flag.bit)
+
+
+def bits_of(flags: Iterable[Flag]) -> int:
+    """The number that stands for *flags*."""
+    return sum({flag.bit for flag in flags})
+
+
+@frozen
+class Box:
+    """:ivar x: its left edge, *y*: its upper one, *width*, *height*: all shares of the picture."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def area(self) -> float:
+        return self.width * self.height
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return self.x + self.width / 2, self.y + self.height / 2
+
+    def overlap(self, other: "Box") -> float:
+        """The area that both have."""
+        wide = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
+        high = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
+        return wide * high if wide > 0 and high > 0 else 0.0
+
+    def iou(self, other: "Box") -> float:
+        """Intersection over union: 0 where they are apart, 1 where they are the same."""
+        both = self.overlap(other)
+        either = self.area + other.area - both
+        return both / either if either > 0 else 0.0
+
+    def numbers(self) -> tuple[float, float, float, float]:
+        return self.x, self.y, self.width, self.height
+
+
+def parse_box(numbers: Sequence[object]) -> Box:
+    """A box from x, y, width and height, cut at the picture's edges.
+
+    :raises ValueError: they are no four numbers, or nothing of the box is on the picture.
+    """
+    if len(numbers) != 4 or not all(
+        isinstance(n, (int, float)) and not isinstance(n, bool) and abs(n) < 1e6 for n in numbers
+    ):
+        raise ValueError("a box is four numbers: x, y, width and height, shares of the picture")
+    x, y, width, height = (float(n) for n in numbers)  # type: ignore[arg-type]
+    left, top = max(0.0, x), max(0.0, y)
+    right, bottom = min(1.0, x + width), min(1.0, y + height)
+    if right <= left or bottom <= top:
+        raise ValueError("a box has a width and a height, and lies on the picture")
+    return Box(left, top, right - left, bottom - top)
+
+
+def parse_class(text: object) -> str:
+    """The name of a class, as a person or a model gives it.
+
+    :raises ValueError: it is empty, too long or not printable.
+    """
+    if not isinstance(text, str) or not text.strip() or len(text) > LONGEST_CLASS:
+        raise ValueError(f"a class is a name of 1 to {LONGEST_CLASS} characters")
+    if not text.isprintable():
+        raise ValueError("a class is a name without line ends and control characters")
+    return text.strip()
+
+
+@frozen
+class Detection:
+    """Something on a photo.
+
+    :ivar label: its class, by name.
+    :ivar score: 0 to 1, how sure the model is; 1 where a person said so.
+    :ivar fresh: it was not there on the photo before.
+    """
+
+    label: str
+    score: float
+    box: Box
+    fresh: bool = False
+
+
+@frozen
+class Annotation:
+    """What a person said of one place on a photo.
+
+    :ivar right: it is there; False: a model took it for one of that class, and it is none.
+    """
+
+    label: str
+    box: Box
+    right: bool = True
+
+
+@frozen
+class Look:
+    """What became of looking at one photo.
+
+    :ivar photo: the catalog's number for it.
+    :ivar detections: None where it was not looked at by a model, only judged.
+    :ivar fingerprint: the same for the same picture, and for hardly another; empty: not taken.
+    """
+
+    photo: int
+    detections: tuple[Detection, ...] | None
+    flags: frozenset[Flag] = frozenset()
+    fingerprint: bytes = b""
+
+
+@frozen
+class Findings:
+    """All that is known of what is on a photo.
+
+    :ivar model: the name of the model that looked, or "" where none did.
+    :ivar model_hash: the SHA-256 of its file, in hex.
+    :ivar looked_ms: when, in unix milliseconds; 0: never.
+    :ivar detections: what the model found.
+    :ivar annotations: what a person said; it outranks the model.
+    :ivar done: a person has looked at the whole photo: what is not annotated is not there.
+    """
+
+    flags: frozenset[Flag] = frozenset()
+    model: str = ""
+    model_hash: str = ""
+    looked_ms: int = 0
+    detections: tuple[Detection, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
+    done: bool = False
+
+    @property
+    def valid(self) -> tuple[Detection, ...]:
+        """What is on the photo, by all that is known."""
+        return outranked(self.detections, self.annotations, self.done)
+
+
+def outranked(
+    detections: Iterable[Detection], annotations: Sequence[Annotation], done: bool
+) -> tuple[Detection, ...]:
+    """What is there by a person's word, and of the model's what that word leaves open."""
+    found = {(d.label, d.box): d.fresh for d in detections}
+    said = tuple(
+        Detection(a.label, 1.0, a.box, found.get((a.label, a.box), False))
+        for a in annotations if a.right
+    )  # fmt: skip
+    if done:
+        return said
+    open_ = (d for d in detections if not any(_speaks_of(a, d) for a in annotations))
+    return (*said, *open_)
+
+
+def _speaks_of(annotation: Annotation, detection: Detection) -> bool:
+    """Whether a person's word is about that very thing, be it under another name."""
+    return annotation.box.iou(detection.box) >= SAME
+
+
+def fresh(before: Sequence[Detection], now: Sequence[Detection]) -> list[bool]:
+    """For each of *now*, whether it was not there *before*: in class and place nothing is like it.
+
+    Each thing of before stands for one of now; the closest pairs are found first. What moved by
+    less than half its size is the same, so a trap may sway a little.
+    """
+    by_label: dict[str, list[int]] = {}
+    for index, detection in enumerate(before):
+        by_label.setdefault(detection.label, []).append(index)
+    pairs = []
+    for at, detection in enumerate(now):
+        for index in by_label.get(detection.label, ()):
+            distance = _distance(before[index].box, detection.box)
+            if distance <= 1.0:
+                pairs.append((distance, at, index))
+    known: set[int] = set()
+    used: set[int] = set()
+    for _, at, index in sorted(pairs):
+        if at not in known and index not in used:
+            known.add(at)
+            used.add(index)
+    return [at not in known for at in range(len(now))]
+
+
+def _distance(one: Box, other: Box) -> float:
+    """How far apart their centres are, in halves of their mean size; 2 where their sizes differ
+    too much for them to be the same thing."""
+    small, large = sorted((one.area, other.area))
+    if small <= 0 or large > 4 * small:
+        return 2.0
+    (x, y), (u, v) = one.centre, other.centre
+    half_width = (one.width + other.width) / 4
+    half_height = (one.height + other.height) / 4
+    return float((((x - u) / half_width) ** 2 + ((y - v) / half_height) ** 2) ** 0.5)

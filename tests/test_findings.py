@@ -1,0 +1,120 @@
+"""What is on a photo, by a model's and a person's word."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from camd.findings import (
+    Annotation,
+    Box,
+    Detection,
+    Findings,
+    Flag,
+    bits_of,
+    flags_of,
+    fresh,
+    outranked,
+    parse_box,
+    parse_class,
+)
+
+FLY = Detection("whitefly", 0.8, Box(0.1, 0.1, 0.1, 0.1))
+GNAT = Detection("gnat", 0.6, Box(0.5, 0.5, 0.1, 0.1))
+
+shares = st.floats(0, 1, allow_nan=False)
+boxes = st.builds(Box, shares, shares, st.floats(0.001, 1), st.floats(0.001, 1))
+detections = st.lists(st.builds(Detection, st.sampled_from("ab"), shares, boxes), max_size=8)
+
+
+class BoxTests(SynchronousTestCase):
+    def test_iou(self) -> None:
+        """The same box is 1, half of it a third, one beside it 0."""
+        box = Box(0.2, 0.2, 0.2, 0.2)
+        self.assertAlmostEqual(box.iou(box), 1.0)
+        self.assertAlmostEqual(box.iou(Box(0.3, 0.2, 0.2, 0.2)), 1 / 3)
+        self.assertEqual(box.iou(Box(0.4, 0.2, 0.2, 0.2)), 0.0)
+
+    @given(boxes, boxes)
+    def test_iou_of_any(self, one: Box, other: Box) -> None:
+        """It is a share, the same both ways."""
+        self.assertTrue(0 <= one.iou(other) <= 1 + 1e-9)
+        self.assertAlmostEqual(one.iou(other), other.iou(one))
+
+    @given(st.lists(st.one_of(st.floats(), st.integers(), st.text(), st.booleans()), max_size=5))
+    def test_parse_any(self, numbers: list[object]) -> None:
+        """Whatever is given, a box lies on the picture, or it is none."""
+        try:
+            box = parse_box(numbers)
+        except ValueError:
+            return
+        self.assertTrue(0 <= box.x < box.x + box.width <= 1 + 1e-9)
+        self.assertTrue(0 <= box.y < box.y + box.height <= 1 + 1e-9)
+
+    def test_parse_cuts(self) -> None:
+        """What reaches over the edge ends there."""
+        self.assertEqual(parse_box([-0.5, 0.5, 1, 1]), Box(0, 0.5, 0.5, 0.5))
+        self.assertRaises(ValueError, parse_box, [1.5, 0.5, 1, 1])
+        self.assertRaises(ValueError, parse_box, [0, 0, True, 1])
+
+    def test_classes(self) -> None:
+        """A class has a name that can be printed."""
+        self.assertEqual(parse_class(" Trialeurodes vaporariorum "), "Trialeurodes vaporariorum")
+        for wrong in ("", "  ", "a\nb", "x" * 101, 7, None):
+            self.assertRaises(ValueError, parse_class, wrong)
+
+
+class FlagTests(SynchronousTestCase):
+    @given(st.sets(st.sampled_from(Flag)))
+    def test_bits(self, flags: set[Flag]) -> None:
+        """Flags come back from their number."""
+        self.assertEqual(flags_of(bits_of(flags)), flags)
+
+    def test_the_numbers_are_for_ever(self) -> None:
+        """Catalogs hold them."""
+        self.assertEqual([flag.bit for flag in Flag], [1, 2, 4, 8, 16, 32, 64])
+
+
+class OutrankedTests(SynchronousTestCase):
+    def test_nobody_spoke(self) -> None:
+        """The model's word stands."""
+        self.assertEqual(Findings(detections=(FLY, GNAT)).valid, (FLY, GNAT))
+
+    def test_wrong_and_renamed(self) -> None:
+        """What a person denied is not there; what a person named otherwise has that name once."""
+        near = Box(0.11, 0.1, 0.1, 0.1)
+        said = (Annotation("thrips", near), Annotation("gnat", GNAT.box, right=False))
+        (left,) = outranked((FLY, GNAT), said, done=False)
+        self.assertEqual((left.label, left.score, left.box), ("thrips", 1.0, near))
+
+    def test_done(self) -> None:
+        """Of a photo that a person is through with, only that person's word counts."""
+        self.assertEqual(outranked((FLY, GNAT), (), done=True), ())
+
+    @given(detections)
+    def test_confirmed(self, found: list[Detection]) -> None:
+        """Who confirms all changes no count."""
+        said = [Annotation(d.label, d.box) for d in found]
+        self.assertEqual(len(outranked(found, said, done=True)), len(found))
+
+
+class FreshTests(SynchronousTestCase):
+    def test_what_stays_is_not_new(self) -> None:
+        """An insect that sticks is counted once, though the trap sways."""
+        swayed = Detection("whitefly", 0.7, Box(0.13, 0.12, 0.1, 0.1))
+        self.assertEqual(fresh([FLY], [swayed, GNAT]), [False, True])
+
+    def test_one_for_one(self) -> None:
+        """Two where one was: one of them is new."""
+        self.assertEqual(sorted(fresh([FLY], [FLY, FLY])), [False, True])
+
+    def test_classes_are_apart(self) -> None:
+        """Another class in the same place is new."""
+        self.assertEqual(fresh([FLY], [Detection("gnat", 0.9, FLY.box)]), [True])
+
+    @given(detections, detections)
+    def test_of_any(self, before: list[Detection], now: list[Detection]) -> None:
+        """Never more are known than there were; the same photo again brings nothing new."""
+        new = fresh(before, now)
+        self.assertEqual(len(new), len(now))
+        self.assertLessEqual(new.count(False), len(before))
+        self.assertFalse(any(fresh(now, now)))
