@@ -14,7 +14,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from camd.config import CameraEntry, Config, ConfigError, Seconds, load, shown
-from camd.config.tree import PullConfig
+from camd.config.doors import PullConfig
 from camd.config.wanted import FRAMESIZES, RANGES, Wanted, checked, read_wanted
 from camd.fleet import CommandError, Fleet
 from camd.ingest.budget import Budget

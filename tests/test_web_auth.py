@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from camd.access import AccessError, May, Password, Tokens
 from camd.config import Config
-from camd.config.tree import WebConfig
+from camd.config.doors import WebConfig
 from camd.store.store import OWN
 from camd.web.auth import Wrongs
 from tests.e2e_daemon import until

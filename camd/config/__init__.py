@@ -1,6 +1,7 @@
 """What can be set, where settings come from, and what is said of mistakes in them.
 
-* :mod:`camd.config.tree`: every setting with its default. The place to add one.
+* :mod:`camd.config.tree`: every setting with its default, those of the doors in ``doors``. The
+  place to add one; ``kinds`` has the types that they are made of.
 * :mod:`camd.config.units`: durations, sizes, shares and secrets, as text and as numbers.
 * :mod:`camd.config.reading`: files, environment and options, made into one tree.
 

@@ -10,63 +10,39 @@ Knows where no value came from, and no Twisted: endpoints are text here.
 # Defaults are immutable here, whatever call makes them.
 # ruff: noqa: RUF009
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from attrs import Factory, field, frozen
+from attrs import field, frozen
 
-from camd.config.rules import (
-    at_least,
-    between,
-    board_url,
-    endpoint,
-    endpoint_or_off,
-    host_name,
-    lasting,
-    normal_address,
-    one_line,
-    time_zone,
+from camd.config.doors import ManholeConfig, PullConfig, TlsConfig, UploadConfig, WebConfig
+from camd.config.kinds import (
+    DAY,
+    HOUR,
+    KIB,
+    MIB,
+    MINUTE,
+    Address,
+    Count,
+    Endpoint,
+    Id,
+    Line,
+    SocketSpan,
+    Some,
+    Span,
+    Url,
+    Zone,
+    derived,
+    setting,
 )
+from camd.config.rules import at_least, between, lasting, normal_address
 from camd.config.shape import Where, is_section, settings
 from camd.config.units import Bytes, Seconds, Share
 from camd.config.wanted import Wanted
-from camd.photo import CameraId, parse_camera_id
+from camd.photo import CameraId
 
 T = TypeVar("T")
-
-Count = Annotated[int, at_least(0)]
-Some = Annotated[int, at_least(1)]
-Span = Annotated[Seconds, lasting(Seconds(0.001))]
-SocketSpan = Annotated[Seconds, lasting(Seconds(1.0))]
-Endpoint = Annotated[str, endpoint]
-Line = Annotated[str, one_line]
-Zone = Annotated[str, time_zone]
-Address = Annotated[str, normal_address]
-HostName = Annotated[str, host_name]
-Url = Annotated[str, board_url]
-Id = Annotated[CameraId, parse_camera_id]
-
-KIB = 1024
-MIB = 1024 * KIB
-MINUTE = 60.0
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
-
-
-def _setting(default: T, *, restart: bool = False, flag: str | None = None) -> T:
-    """A setting with what is to be said of it besides its type.
-
-    :param restart: it is looked at only when camd starts.
-    :param flag: the option of the command line that sets it, where that is not its key.
-    """
-    return field(default=default, metadata={"restart": restart, "flag": flag})
-
-
-def _derived(make: Callable[["Config"], T]) -> T:
-    """What follows from the settings and is none itself."""
-    made: T = field(init=False, eq=False, repr=False, default=Factory(make, takes_self=True))
-    return made
 
 
 @frozen
@@ -90,14 +66,14 @@ class StoreConfig:
     :ivar remember: seconds for which a deleted photo sent again is known as such.
     """
 
-    path: Path = _setting(Path("camd-data"), restart=True, flag="--store")
-    layout: Literal["days", "flat"] = _setting("days", restart=True)
+    path: Path = setting(Path("camd-data"), restart=True, flag="--store")
+    layout: Literal["days", "flat"] = setting("days", restart=True)
     session: Literal["midnight", "noon"] = "midnight"
     timezone: Zone = ""
     keep_free: Share = Share(Bytes(256 * MIB))
     quarantine: bool = False
     quarantine_max: Bytes = Bytes(100 * MIB)
-    writers: Annotated[int, between(1, 64)] = _setting(4, restart=True)
+    writers: Annotated[int, between(1, 64)] = setting(4, restart=True)
     batch: Annotated[int, between(1, 4096)] = 64
     max_age: Seconds = Seconds(0.0)
     max_bytes: Bytes = Bytes(0)
@@ -210,138 +186,6 @@ class TimesConfig:
 
 
 @frozen
-class TlsConfig:
-    """The door for cameras that speak TLS; shut until a certificate is named.
-
-    :ivar certificate: a PEM file with the certificate and what signed it.
-    :ivar key: a PEM file with its private key.
-    :ivar listen: endpoints; none are ``tcp:8941`` once a certificate is named.
-    """
-
-    certificate: Path | None = None
-    key: Path | None = None
-    listen: tuple[Endpoint, ...] = _setting((), restart=True)
-
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        """What to listen on, none without a certificate."""
-        if self.certificate is None:
-            return ()
-        return self.listen or ("tcp:8941",)
-
-
-@frozen
-class WebConfig:
-    """The page, the API and the live view; other than on loopback only with a password.
-
-    :ivar listen: an endpoint, or ``off``.
-    :ivar hosts: names by which browsers call this machine, besides those it knows itself.
-    :ivar session: seconds for which somebody stays signed in.
-    :ivar login_attempts: wrong passwords after which an address has to wait.
-    :ivar login_within: seconds in which those are counted, and for which it waits.
-    :ivar connections: connections of browsers and programs at most, in all.
-    :ivar connections_per_address: the same from one address.
-    :ivar body: bytes that come with a request at most.
-    :ivar request: seconds for a whole request to come in.
-    :ivar viewers: who may watch live at once, over all cameras.
-    :ivar listeners: who may follow the events at once.
-    :ivar fps: pictures a second at most that a viewer is shown, and a v2 board asked for.
-    :ivar stale: seconds without a picture after which viewers are told so.
-    :ivar threads: threads that read files and make thumbnails.
-    :ivar waiting: thumbnails that wait to be made at most.
-    :ivar thumbs_max: bytes that thumbnails may take on the disk; 0 keeps none.
-    :ivar telemetry_step: seconds between two measurements that are remembered.
-    :ivar telemetry_samples: measurements that are remembered of a camera.
-    :ivar telemetry_cameras: cameras of which any are remembered.
-    """
-
-    listen: Annotated[str, endpoint_or_off] = _setting(
-        "tcp:8942:interface=127.0.0.1", restart=True, flag="--web"
-    )
-    hosts: tuple[HostName, ...] = ()
-    session: Annotated[Seconds, lasting(Seconds(MINUTE))] = Seconds(30 * DAY)
-    login_attempts: Some = 10
-    login_within: Span = Seconds(MINUTE)
-    connections: Some = 1024
-    connections_per_address: Some = 512
-    body: Annotated[Bytes, between(1024, 16 * MIB)] = Bytes(64 * KIB)
-    request: Span = Seconds(20.0)
-    viewers: Count = 256
-    listeners: Count = 256
-    fps: Annotated[int, between(1, 60)] = _setting(10, restart=True)
-    stale: Span = Seconds(5.0)
-    threads: Annotated[int, between(1, 16)] = _setting(2, restart=True)
-    waiting: Some = 256
-    thumbs_max: Bytes = Bytes(256 * MIB)
-    telemetry_step: Seconds = Seconds(5 * MINUTE)
-    telemetry_samples: Annotated[int, between(1, 10_000)] = 288
-    telemetry_cameras: Count = 1000
-
-
-@frozen
-class UploadConfig:
-    """The door for photos that come by HTTP; shut until it is told where to listen.
-
-    :ivar listen: an endpoint, or ``off``.
-    :ivar max: bytes of an uploaded photo at most.
-    :ivar connections: connections that upload at most, in all.
-    :ivar connections_per_address: the same from one address.
-    :ivar request: seconds for a whole upload to come in.
-    :ivar idle: seconds for which a connection that asks nothing is kept.
-    """
-
-    listen: Annotated[str, endpoint_or_off] = _setting("off", restart=True, flag="--upload")
-    max: Annotated[Bytes, between(64 * KIB, 2**30)] = Bytes(4 * MIB)
-    connections: Some = 1024
-    connections_per_address: Some = 256
-    request: Span = Seconds(2 * MINUTE)
-    idle: Span = Seconds(15.0)
-
-
-@frozen
-class PullConfig:
-    """How boards are asked that answer by HTTP; which ones is said in each ``[[camera]]``.
-
-    :ivar interval: seconds between two photos of a board, where it has no interval of its own.
-    :ivar answer: seconds for a board's whole answer.
-    :ivar silence: seconds without a picture after which a stream is given up.
-    :ivar retry: seconds until a board that failed is asked again; doubles each time.
-    :ivar retry_most: the longest that becomes.
-    :ivar check: seconds between two looks whether a board still has the settings it is to have.
-    :ivar ca: a PEM file of authorities that https boards are verified by; None is the system's.
-    """
-
-    interval: Span = Seconds(10.0)
-    answer: Span = Seconds(20.0)
-    silence: Span = Seconds(10.0)
-    retry: Span = Seconds(2.0)
-    retry_most: Span = Seconds(5 * MINUTE)
-    check: Span = Seconds(10 * MINUTE)
-    ca: Path | None = _setting(None, restart=True)
-
-
-@frozen
-class ManholeConfig:
-    """A Python prompt over SSH; shut until keys are named.
-
-    :ivar listen: an endpoint, or ``off``.
-    :ivar authorized_keys: a file of public keys, as OpenSSH writes it.
-    :ivar host_key: the server's own key; None lies in the store.
-    """
-
-    listen: Annotated[str, endpoint_or_off] = _setting(
-        "tcp:8943:interface=127.0.0.1", restart=True, flag="--manhole"
-    )
-    authorized_keys: Path | None = None
-    host_key: Path | None = _setting(None, restart=True)
-
-    @property
-    def endpoint(self) -> str | None:
-        """What to listen on, or None where the manhole is shut."""
-        return None if self.listen == "off" or self.authorized_keys is None else self.listen
-
-
-@frozen
 class RestartConfig:
     """How connections outlive the process.
 
@@ -351,7 +195,7 @@ class RestartConfig:
     :ivar lost_answer: of silence after which a v1 board found behind a crash gets its answer.
     """
 
-    keep: bool = _setting(False, restart=True, flag="--keep")
+    keep: bool = setting(False, restart=True, flag="--keep")
     ready: Span = Seconds(30.0)
     lost_answer: Span = Seconds(3.0)
 
@@ -364,7 +208,7 @@ class LogConfig:
     :ivar level: the least serious line that is written.
     """
 
-    json: bool = _setting(False, restart=True)
+    json: bool = setting(False, restart=True)
     level: Literal["debug", "info", "warn", "error", "critical"] = "info"
 
 
@@ -461,7 +305,7 @@ class Config:
         in ``Config(camera=...)``. What holds for one is asked of :meth:`camera`.
     """
 
-    listen: tuple[Endpoint, ...] = _setting(("tcp:8940",), restart=True)
+    listen: tuple[Endpoint, ...] = setting(("tcp:8940",), restart=True)
     store: StoreConfig = StoreConfig()
     cameras: CamerasConfig = CamerasConfig()
     wire: WireConfig = WireConfig()
@@ -475,15 +319,15 @@ class Config:
     restart: RestartConfig = RestartConfig()
     log: LogConfig = LogConfig()
     camera_entries: tuple[CameraEntry, ...] = field(default=(), alias="camera")
-    _entry: dict[CameraId, CameraEntry] = _derived(
+    _entry: dict[CameraId, CameraEntry] = derived(
         lambda config: {entry.id: entry for entry in config.camera_entries}
     )
-    _named: dict[str, CameraId] = _derived(
+    _named: dict[str, CameraId] = derived(
         lambda config: {
             address: entry.id for entry in config.camera_entries for address in entry.address
         }
     )
-    _effective: dict[CameraId, CameraConfig] = _derived(lambda config: {})
+    _effective: dict[CameraId, CameraConfig] = derived(lambda config: {})
 
     def camera(self, camera: CameraId) -> CameraConfig:
         """What holds for *camera*, whether the configuration names it or not."""
