@@ -23,9 +23,12 @@ _WORTH_A_LINE = frozenset(
         Kind.DENIED,
         Kind.COMMAND,
         Kind.STORE,
+        Kind.POOR,
+        Kind.GOOD,
+        Kind.ALERT,
     }
 )
-_SERIOUS = frozenset({Kind.SILENT, Kind.REFUSED, Kind.DENIED})
+_SERIOUS = frozenset({Kind.SILENT, Kind.REFUSED, Kind.DENIED, Kind.POOR, Kind.ALERT})
 
 
 @define(eq=False)

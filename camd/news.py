@@ -13,7 +13,8 @@ from enum import Enum
 from attrs import define, field, frozen
 from twisted.logger import Logger
 
-from camd.photo import CameraId, Reason, Receipt
+from camd.findings import Findings
+from camd.photo import CameraId, FrameKey, Reason, Receipt
 
 log = Logger()
 
@@ -32,11 +33,18 @@ class Kind(Enum):
     COMMAND = "command"
     DENIED = "denied"
     STORE = "store"
+    FOUND = "found"
+    POOR = "poor"
+    GOOD = "good"
+    ALERT = "alert"
 
 
 @frozen
 class Item:
-    """:ivar number: grows by one. *when*: unix seconds. *text*: a line for people."""
+    """:ivar number: grows by one. *when*: unix seconds. *text*: a line for people.
+    :ivar photo: the photo that it is about, where there is one.
+    :ivar findings: what is on that photo, as it is known from now on.
+    """
 
     number: int
     when: float
@@ -45,6 +53,8 @@ class Item:
     text: str
     receipt: Receipt | None = None
     reason: Reason | None = None
+    photo: FrameKey | None = None
+    findings: Findings | None = None
 
     def __str__(self) -> str:
         stamp = datetime.fromtimestamp(self.when, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
@@ -84,10 +94,14 @@ class News:
         text: str,
         receipt: Receipt | None = None,
         reason: Reason | None = None,
+        photo: FrameKey | None = None,
+        findings: Findings | None = None,
     ) -> Item:
         """It happened now. A listener that fails is logged and misses only this item."""
         self.number += 1
-        item = Item(self.number, self.now(), kind, camera, text, receipt, reason)
+        if photo is None and receipt is not None:
+            photo = receipt.key
+        item = Item(self.number, self.now(), kind, camera, text, receipt, reason, photo, findings)
         self._recent.append(item)
         for listener in tuple(self._listeners):
             try:

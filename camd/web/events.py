@@ -37,7 +37,7 @@ MOST_CARDS = 200
 """Cameras that are told of in one go; the others come next."""
 
 _NUMBER_DIGITS = 15
-_EACH = frozenset({Kind.COMMAND, Kind.DENIED, Kind.STORE})
+_EACH = frozenset({Kind.COMMAND, Kind.DENIED, Kind.STORE, Kind.POOR, Kind.GOOD, Kind.ALERT})
 
 
 def item_json(item: Item) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def item_json(item: Item) -> dict[str, Any]:
         "camera": item.camera,
         "text": item.text,
         "reason": None if item.reason is None else item.reason.value,
-        "photo": None if item.receipt is None else photo_id(item.receipt.key),
+        "photo": None if item.photo is None else photo_id(item.photo),
     }
 
 

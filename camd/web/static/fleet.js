@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { batched } from "./dom.js";
 
-const KINDS = ["photo", "refused", "came", "left", "sleeps", "silent", "back", "stat", "command", "denied", "store"];
+const KINDS = ["photo", "refused", "came", "left", "sleeps", "silent", "back", "stat", "command", "denied", "store", "found", "poor", "good", "alert"];
 const HIDDEN_FOR = 60_000;
 const LIVE_INTERVAL = 2;
 

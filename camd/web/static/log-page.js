@@ -6,7 +6,7 @@ import { Lifetime, h, icon } from "./dom.js";
 import { bytes, clockExact, compare, dayLong, known, moment, t } from "./words.js";
 
 const PAGE = 100;
-const KINDS = ["photo", "refused", "came", "left", "sleeps", "silent", "back", "stat", "command", "denied", "store"];
+const KINDS = ["photo", "refused", "came", "left", "sleeps", "silent", "back", "stat", "command", "denied", "store", "found", "poor", "good", "alert"];
 const TONES = { photo: "good", came: "good", back: "good", refused: "warn", denied: "bad", silent: "bad", store: "warn", sleeps: "sleep" };
 
 export async function logPage(root, [tab = "", camera = ""]) {
