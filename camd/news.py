@@ -94,6 +94,7 @@ class News:
         text: str,
         receipt: Receipt | None = None,
         reason: Reason | None = None,
+        *,
         photo: FrameKey | None = None,
         findings: Findings | None = None,
     ) -> Item:
