@@ -90,6 +90,8 @@ def parse_box(numbers: Sequence[object]) -> Box:
     ):
         raise ValueError("a box is four numbers: x, y, width and height, shares of the picture")
     x, y, width, height = (float(n) for n in numbers)  # type: ignore[arg-type]
+    if x >= 0 and y >= 0 and width > 0 and height > 0 and x + width <= 1 and y + height <= 1:
+        return Box(x, y, width, height)
     left, top = max(0.0, x), max(0.0, y)
     right, bottom = min(1.0, x + width), min(1.0, y + height)
     if right <= left or bottom <= top:
@@ -141,13 +143,14 @@ class Look:
     """What became of looking at one photo.
 
     :ivar photo: the catalog's number for it.
-    :ivar detections: None where it was not looked at by a model, only judged.
+    :ivar detections: None where it was only judged, and no model looked.
+    :ivar flags: None where it was not judged. Whether it is frozen is for the catalog to say.
     :ivar fingerprint: the same for the same picture, and for hardly another; empty: not taken.
     """
 
     photo: int
     detections: tuple[Detection, ...] | None
-    flags: frozenset[Flag] = frozenset()
+    flags: frozenset[Flag] | None = None
     fingerprint: bytes = b""
 
 
@@ -161,6 +164,7 @@ class Findings:
     :ivar detections: what the model found.
     :ivar annotations: what a person said; it outranks the model.
     :ivar done: a person has looked at the whole photo: what is not annotated is not there.
+    :ivar valid: what is there by all that is known, and which of it is new.
     """
 
     flags: frozenset[Flag] = frozenset()
@@ -170,22 +174,19 @@ class Findings:
     detections: tuple[Detection, ...] = ()
     annotations: tuple[Annotation, ...] = ()
     done: bool = False
+    valid: tuple[Detection, ...] = ()
 
     @property
-    def valid(self) -> tuple[Detection, ...]:
-        """What is on the photo, by all that is known."""
-        return outranked(self.detections, self.annotations, self.done)
+    def fresh(self) -> int:
+        """How much of it was not on the photo before."""
+        return sum(detection.fresh for detection in self.valid)
 
 
 def outranked(
     detections: Iterable[Detection], annotations: Sequence[Annotation], done: bool
 ) -> tuple[Detection, ...]:
     """What is there by a person's word, and of the model's what that word leaves open."""
-    found = {(d.label, d.box): d.fresh for d in detections}
-    said = tuple(
-        Detection(a.label, 1.0, a.box, found.get((a.label, a.box), False))
-        for a in annotations if a.right
-    )  # fmt: skip
+    said = tuple(Detection(a.label, 1.0, a.box) for a in annotations if a.right)
     if done:
         return said
     open_ = (d for d in detections if not any(_speaks_of(a, d) for a in annotations))

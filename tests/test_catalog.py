@@ -407,7 +407,7 @@ class Connections(CatalogCase):
         self.catalog.add_many([receipt(1)])
         self.assertEqual(len(reader.photos()), 1)
         with self.assertRaises(CatalogError):
-            reader._all("DELETE FROM photos")
+            reader.all("DELETE FROM photos")
 
     def test_two_writers(self) -> None:
         """Two threads with a Catalog each lose nothing to one another."""
@@ -573,8 +573,8 @@ class Damage(CatalogCase):
         self.catalog.add_many(receipt(seq) for seq in range(1, 2000))
         self.catalog.close()
         with self.path.open("r+b") as file:
-            file.seek(2048 * 20)
-            file.write(b"\x55" * (self.path.stat().st_size - 2048 * 20))
+            file.seek(2048 * 60)
+            file.write(b"\x55" * (self.path.stat().st_size - 2048 * 60))
         self.catalog = Catalog.open(self.path)
         self.assertNotEqual(self.catalog.quick_check(), [])
         with self.assertRaises(CatalogDamagedError):

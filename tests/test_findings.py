@@ -8,7 +8,6 @@ from camd.findings import (
     Annotation,
     Box,
     Detection,
-    Findings,
     Flag,
     bits_of,
     flags_of,
@@ -77,7 +76,7 @@ class FlagTests(SynchronousTestCase):
 class OutrankedTests(SynchronousTestCase):
     def test_nobody_spoke(self) -> None:
         """The model's word stands."""
-        self.assertEqual(Findings(detections=(FLY, GNAT)).valid, (FLY, GNAT))
+        self.assertEqual(outranked((FLY, GNAT), (), done=False), (FLY, GNAT))
 
     def test_wrong_and_renamed(self) -> None:
         """What a person denied is not there; what a person named otherwise has that name once."""

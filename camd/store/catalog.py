@@ -36,12 +36,12 @@ __all__ = [
     "Totals",
 ]
 
-_COLUMNS = """p.id, (SELECT name FROM cameras WHERE id = p.camera), p.boot, p.seq, p.taken_ms,
+COLUMNS = """p.id, (SELECT name FROM cameras WHERE id = p.camera), p.boot, p.seq, p.taken_ms,
     p.received_ms, p.size, p.crc, p.width, p.height,
     (SELECT path FROM folders WHERE id = p.folder), p.name, p.door, p."trigger", p.starred,
     p.labelled, p.note, p.deleted_ms"""
-_CAMERA = "(SELECT id FROM cameras WHERE name = ?)"
-_BY_KEY = f"camera = {_CAMERA} AND boot = ? AND seq = ?"
+CAMERA = "(SELECT id FROM cameras WHERE name = ?)"
+_BY_KEY = f"camera = {CAMERA} AND boot = ? AND seq = ?"
 _INSERT = """INSERT INTO photos (camera, boot, seq, taken_ms, received_ms, size, crc, width,
     height, folder, name, door, "trigger") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO NOTHING"""
@@ -66,7 +66,8 @@ _FORGET = """DELETE FROM photos WHERE id IN (
     )) LIMIT ?)"""
 
 
-def _entry(row: Any) -> Entry:
+def entry_of(row: Any) -> Entry:
+    """The photo of a row of `COLUMNS`."""
     return Entry(
         row[0], row[1], row[2].hex(), row[3], row[4], row[5], row[6], row[7], row[8], row[9],
         f"{row[10]}/{row[11]}" if row[10] else row[11],
@@ -93,31 +94,33 @@ class CatalogReader:
         """No other method may be called after this; closing twice is harmless."""
         self._connection.close()
 
-    def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+    def all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """All rows; for the modules that know the tables."""
         with told(self.path):
             return self._connection.execute(sql, values).fetchall()
 
-    def _one(self, sql: str, values: Sequence[Any] = ()) -> Any:
-        rows = self._all(sql, values)
+    def one(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        """The first row, or None."""
+        rows = self.all(sql, values)
         return rows[0] if rows else None
 
     def find(self, key: FrameKey) -> Entry | None:
         """The photo of that name, be it deleted, as long as it is remembered."""
         camera, boot, seq = key
-        row = self._one(
-            f"SELECT {_COLUMNS} FROM photos AS p WHERE p.{_BY_KEY}",
+        row = self.one(
+            f"SELECT {COLUMNS} FROM photos AS p WHERE p.{_BY_KEY}",
             (camera, bytes.fromhex(boot), seq),
         )
-        return _entry(row) if row else None
+        return entry_of(row) if row else None
 
     def entry(self, id: int) -> Entry | None:
-        row = self._one(f"SELECT {_COLUMNS} FROM photos AS p WHERE p.id = ?", (id,))
-        return _entry(row) if row else None
+        row = self.one(f"SELECT {COLUMNS} FROM photos AS p WHERE p.id = ?", (id,))
+        return entry_of(row) if row else None
 
     def last(self, camera: CameraId, boot: Boot) -> int:
         """The highest seq stored of that camera's start, deleted photos included; 0: none."""
-        row = self._one(
-            f"SELECT max(seq) FROM photos WHERE camera = {_CAMERA} AND boot = ?",
+        row = self.one(
+            f"SELECT max(seq) FROM photos WHERE camera = {CAMERA} AND boot = ?",
             (camera, bytes.fromhex(boot)),
         )
         return row[0] or 0
@@ -156,7 +159,7 @@ class CatalogReader:
             index = "photos_starred"
             where.append("p.starred = 1")
         if camera is not None:
-            where.append(f"p.camera = {_CAMERA}")
+            where.append(f"p.camera = {CAMERA}")
             values.append(camera)
         if since_ms is not None:
             where.append("p.taken_ms >= ?")
@@ -168,12 +171,12 @@ class CatalogReader:
             where.append(f"(p.taken_ms, p.id) {'<' if newest_first else '>'} (?, ?)")
             values.extend(after)
         order = "DESC" if newest_first else "ASC"
-        rows = self._all(
-            f"SELECT {_COLUMNS} FROM photos AS p INDEXED BY {index} "
+        rows = self.all(
+            f"SELECT {COLUMNS} FROM photos AS p INDEXED BY {index} "
             f"WHERE {' AND '.join(where)} ORDER BY p.taken_ms {order}, p.id {order} LIMIT ?",
             (*values, limit),
         )
-        return [_entry(row) for row in rows]
+        return [entry_of(row) for row in rows]
 
     def candidates(
         self, camera: CameraId | None, after: Cursor | None = None, limit: int = 1000
@@ -181,9 +184,9 @@ class CatalogReader:
         """The oldest photos of *camera*, or of all, that come after *after*; oldest first."""
         taken, id = after if after is not None else (-(2**62), 0)
         index, only = ("photos_by_time", "") if camera is None else (
-            "photos_by_camera", f"AND camera = {_CAMERA}",
+            "photos_by_camera", f"AND camera = {CAMERA}",
         )  # fmt: skip
-        rows = self._all(
+        rows = self.all(
             "SELECT id, camera, taken_ms, received_ms, size, starred OR labelled "
             f"FROM photos INDEXED BY {index} WHERE deleted_ms IS NULL {only} "
             "AND (taken_ms, id) > (?, ?) ORDER BY taken_ms, id LIMIT ?",
@@ -193,7 +196,7 @@ class CatalogReader:
 
     def totals(self) -> dict[CameraId, Totals]:
         """How much there is of each camera; kept as photos come and go, so quickly told."""
-        rows = self._all("SELECT name, photos, bytes FROM cameras ORDER BY name")
+        rows = self.all("SELECT name, photos, bytes FROM cameras ORDER BY name")
         return {name: Totals(photos, size) for name, photos, size in rows}
 
     def days(self, camera: CameraId | None = None) -> dict[str, Totals]:
@@ -201,9 +204,9 @@ class CatalogReader:
 
         A photo's day is that of its folder; in the flat layout, the day in UTC.
         """
-        rows = self._all(
+        rows = self.all(
             "SELECT day, sum(photos), sum(bytes) FROM folders WHERE photos > 0 "
-            + ("" if camera is None else f"AND camera = {_CAMERA} ")
+            + ("" if camera is None else f"AND camera = {CAMERA} ")
             + "GROUP BY day ORDER BY day",
             () if camera is None else (camera,),
         )
@@ -211,16 +214,16 @@ class CatalogReader:
 
     def folders(self) -> list[str]:
         """The paths of all folders with photos; ``""`` is the root of a flat store."""
-        rows = self._all("SELECT DISTINCT path FROM folders WHERE photos > 0 ORDER BY path")
+        rows = self.all("SELECT DISTINCT path FROM folders WHERE photos > 0 ORDER BY path")
         return [path for (path,) in rows]
 
     def names_in(self, folder: str) -> dict[str, int]:
         """The names of the photos in *folder*, without its path, each with its `Entry.id`."""
-        return dict(self._all(_IN_FOLDER, (folder,)))
+        return dict(self.all(_IN_FOLDER, (folder,)))
 
     def load_camera_states(self) -> list[CameraState]:
         """All cameras of which a photo or a state was ever entered."""
-        rows = self._all(
+        rows = self.all(
             "SELECT name, first_seen_ms, last_seen_ms, state FROM cameras ORDER BY name"
         )
         return [
@@ -229,7 +232,7 @@ class CatalogReader:
 
     def recall(self, key: str) -> str | None:
         """What `Catalog.remember` was told last, or None."""
-        row = self._one("SELECT value FROM meta WHERE key = ?", (key,))
+        row = self.one("SELECT value FROM meta WHERE key = ?", (key,))
         return row[0] if row else None
 
     @property
@@ -243,7 +246,7 @@ class CatalogReader:
         Reads the whole file: about a second for a million photos.
         """
         try:
-            rows = self._all("PRAGMA quick_check(10)")
+            rows = self.all("PRAGMA quick_check(10)")
         except CatalogDamagedError as error:
             return [str(error)]
         return [text for (text,) in rows if text != "ok"]
@@ -290,7 +293,7 @@ class Catalog(CatalogReader):
         return catalog
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         """All of it, or, where anything is raised, nothing."""
         connection = self._connection
         with told(self.path):
@@ -306,6 +309,14 @@ class Catalog(CatalogReader):
                     connection.execute("ROLLBACK")
                 raise
 
+    def keep_backlog(self) -> None:
+        """Every photo that is entered from now on, by this connection, waits to be looked at."""
+        with told(self.path):
+            self._connection.execute(
+                """CREATE TEMP TRIGGER IF NOT EXISTS photo_waits AFTER INSERT ON main.photos
+                BEGIN INSERT OR IGNORE INTO backlog (photo) VALUES (NEW.id); END"""
+            )
+
     def add_many(self, receipts: Iterable[Receipt]) -> int:
         """All these photos are in the catalog, in one transaction.
 
@@ -313,7 +324,7 @@ class Catalog(CatalogReader):
 
         :returns: how many were new.
         """
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             rows = [self._row(receipt) for receipt in receipts if not receipt.again]
             return connection.executemany(_INSERT, rows).rowcount if rows else 0
 
@@ -325,7 +336,7 @@ class Catalog(CatalogReader):
 
         :returns: how many the catalog knew.
         """
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             rows = [
                 (
                     *self._row(receipt)[5:11],
@@ -357,7 +368,7 @@ class Catalog(CatalogReader):
                 "ON CONFLICT DO NOTHING",
                 (name, seen_ms, seen_ms),
             )
-            number = self._cameras[name] = self._one(f"SELECT {_CAMERA}", (name,))[0]
+            number = self._cameras[name] = self.one(f"SELECT {CAMERA}", (name,))[0]
         return number
 
     def _folder(self, camera: int, path: str, taken_ms: int) -> int:
@@ -375,13 +386,13 @@ class Catalog(CatalogReader):
                 "INSERT INTO folders (camera, day, path) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
                 where,
             )
-            number = self._folders[key] = self._one(
+            number = self._folders[key] = self.one(
                 "SELECT id FROM folders WHERE camera = ? AND day = ? AND path = ?", where
             )[0]
         return number
 
     def _many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return max(0, connection.executemany(sql, rows).rowcount)
 
     def mark_deleted(self, ids: Iterable[int], when_ms: int) -> int:
@@ -401,7 +412,7 @@ class Catalog(CatalogReader):
 
         :returns: how many were forgotten; *limit* where there may be more.
         """
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return connection.execute(_FORGET, (before_ms, before_ms, limit)).rowcount
 
     def star(self, ids: Iterable[int], starred: bool = True) -> int:

@@ -29,6 +29,9 @@ def _count(sign: str, row: str) -> str:
     return f"UPDATE folders {totals}folder {alive} UPDATE cameras {totals}camera {alive}"
 
 
+_PLACE = """photo INTEGER NOT NULL, class INTEGER NOT NULL REFERENCES classes (id),
+    x REAL NOT NULL, y REAL NOT NULL, width REAL NOT NULL, height REAL NOT NULL"""
+
 Migration = Sequence[str]
 
 MIGRATIONS: Sequence[Migration] = (
@@ -88,6 +91,58 @@ MIGRATIONS: Sequence[Migration] = (
             BEGIN {_count("-", "OLD")} {_count("+", "NEW")} END""",
         f"CREATE TRIGGER photo_went AFTER DELETE ON photos BEGIN {_count('-', 'OLD')} END",
         "INSERT INTO meta VALUES ('rebuild', 'owed')",
+    ),
+    (
+        """CREATE TABLE models (
+            id INTEGER PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL UNIQUE
+        )""",
+        "CREATE TABLE classes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+        # One for each photo that a model or a person looked at. Camera and time are the photo's.
+        """CREATE TABLE looks (
+            photo INTEGER PRIMARY KEY,
+            camera INTEGER NOT NULL,
+            taken_ms INTEGER NOT NULL,
+            model INTEGER REFERENCES models (id),
+            looked_ms INTEGER NOT NULL DEFAULT 0,
+            flags INTEGER NOT NULL DEFAULT 0,
+            fingerprint BLOB NOT NULL DEFAULT x'',
+            done INTEGER NOT NULL DEFAULT 0
+        )""",
+        "CREATE INDEX looks_by_camera ON looks (camera, taken_ms, photo)",
+        "CREATE INDEX looks_flagged ON looks (taken_ms, photo) WHERE flags != 0",
+        "CREATE INDEX looks_done ON looks (taken_ms, photo) WHERE done = 1",
+        f"CREATE TABLE detections ({_PLACE}, score REAL NOT NULL)",
+        "CREATE INDEX detections_by_photo ON detections (photo)",
+        f"CREATE TABLE annotations ({_PLACE}, right INTEGER NOT NULL)",
+        "CREATE INDEX annotations_by_photo ON annotations (photo)",
+        # How many there are of each class on a photo, by all that is known. They outlive it.
+        """CREATE TABLE tallies (
+            photo INTEGER,
+            camera INTEGER NOT NULL REFERENCES cameras (id),
+            taken_ms INTEGER NOT NULL,
+            class INTEGER NOT NULL REFERENCES classes (id),
+            count INTEGER NOT NULL,
+            fresh INTEGER NOT NULL
+        )""",
+        "CREATE INDEX tallies_by_photo ON tallies (photo)",
+        "CREATE INDEX tallies_by_class ON tallies (class, taken_ms, photo)",
+        "CREATE INDEX tallies_by_camera ON tallies (camera, class, taken_ms, photo)",
+        # Photos that wait to be looked at; those with a reason wait no longer.
+        """CREATE TABLE backlog (
+            photo INTEGER PRIMARY KEY,
+            tries INTEGER NOT NULL DEFAULT 0,
+            why TEXT
+        )""",
+        """CREATE TRIGGER photo_unseen AFTER UPDATE OF deleted_ms ON photos
+            WHEN NEW.deleted_ms IS NOT NULL
+            BEGIN DELETE FROM backlog WHERE photo = NEW.id; END""",
+        """CREATE TRIGGER photo_forgotten AFTER DELETE ON photos BEGIN
+            DELETE FROM backlog WHERE photo = OLD.id;
+            DELETE FROM looks WHERE photo = OLD.id;
+            DELETE FROM detections WHERE photo = OLD.id;
+            DELETE FROM annotations WHERE photo = OLD.id;
+            UPDATE tallies SET photo = NULL WHERE photo = OLD.id;
+        END""",
     ),
 )
 """What brings a catalog of version *n* to version *n* + 1, oldest first; never edited once

@@ -19,7 +19,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from camd.config import Config
+from camd.findings import Findings
 from camd.photo import Boot, CameraId, Door, FrameKey, Photo, Reason, Receipt, Refused
+from camd.store.annotations import AnnotationJournal, Said
 from camd.store.catalog import Catalog, CatalogReader
 from camd.store.commit import CallFromThread, GroupCommit
 from camd.store.files import (
@@ -95,6 +97,7 @@ class Store:
 
     :ivar config: called whenever a setting is needed, so that a reload counts.
     :ivar told: how large each trip to the disk was, for the metrics.
+    :ivar looking: whether photos that come are to be looked at; before `open`.
     """
 
     root: Path
@@ -102,6 +105,7 @@ class Store:
     _call_from_thread: CallFromThread
     _soon: Callable[[Callable[[], None]], object]
     told: Callable[[int], None] = lambda _: None
+    looking: bool = False
     duplicates: int = 0
     _lock: Lock = field(init=False)
     _dirty: DirtyList = field(init=False)
@@ -157,6 +161,8 @@ class Store:
                 lambda text: log.warn("{text}", text=text),
                 check=bool(dirty.folders),
             )
+            if self.looking:
+                catalog.keep_backlog()
             report = self._level(catalog, dirty)
             self._flat = settings.layout == "flat"
             files = Files(
@@ -221,6 +227,7 @@ class Store:
         else:
             report = level(self.root, catalog, dirty.folders, _measure)
         dirty.turn()
+        AnnotationJournal(self.root).catch_up(catalog)
         if catalog.checkpoint():
             dirty.clear()
         if report.added or report.gone or report.broken or report.leftovers:
@@ -299,6 +306,11 @@ class Store:
     def ask(self, work: Callable[[Catalog], T]) -> "Deferred[T]":
         """What *work* finds in, or does to, the catalog; done in the catalog's thread."""
         return self._keeper.run(work)
+
+    def annotate(self, said: Said) -> "Deferred[Findings | None]":
+        """What is known of the photo when that was *said* of it, safely written down."""
+        journal = AnnotationJournal(self.root)
+        return self.ask(lambda catalog: journal.say(catalog, [said])[0])
 
     def shorten(self) -> "Deferred[bool]":
         """What a crash leaves to be looked through is as little as can be. False where a reader

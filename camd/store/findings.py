@@ -1,0 +1,339 @@
+"""What is on the photos, in the catalog: found by models, said by people, counted.
+
+A `FindingsReader` asks through the connection of a catalog and belongs to its thread; what it is
+told was written by a `FindingsWriter`. Knows no model and no picture. Times are unix milliseconds.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from attrs import evolve, frozen
+
+from camd.findings import (
+    Annotation,
+    Box,
+    Detection,
+    Findings,
+    Flag,
+    flags_of,
+    fresh,
+    outranked,
+)
+from camd.photo import CameraId
+from camd.store.catalog import CAMERA, COLUMNS, CatalogReader, entry_of
+from camd.store.entry import Cursor, Entry
+
+STEP_MS = 900_000
+"""Every hour, day and night begins with such a quarter of an hour, in every time zone."""
+
+_CLASS = "(SELECT id FROM classes WHERE name = ?)"
+_NEVER = -(2**62), 2**62
+
+
+@frozen
+class Model:
+    """:ivar name: that of its file. *hash*: the SHA-256 of it, in hex."""
+
+    name: str
+    hash: str
+
+
+@frozen
+class Backlog:
+    """:ivar waiting: photos that are to be looked at. *aside*: those that could not be."""
+
+    waiting: int
+    aside: int
+
+
+@frozen
+class Aside:
+    """A photo that is looked at no more, and why."""
+
+    photo: Entry
+    why: str
+
+
+class Count(NamedTuple):
+    """What was on a camera's photos in a quarter of an hour.
+
+    :ivar start_ms: when it began.
+    :ivar photos: those with any of the class on them.
+    :ivar total: over all photos; *fresh*: what was not on the photo before; *most*: on one photo.
+    """
+
+    start_ms: int
+    camera: CameraId
+    label: str
+    photos: int
+    total: int
+    fresh: int
+    most: int
+
+
+class FindingsReader:
+    """The questions about what is on the photos."""
+
+    def __init__(self, catalog: CatalogReader) -> None:
+        self._all, self._one = catalog.all, catalog.one
+
+    def of(self, photo: int) -> Findings | None:
+        """What is known of the photo with that `Entry.id`, or None where nothing is."""
+        return self.of_many([photo]).get(photo)
+
+    def of_many(self, photos: Sequence[int]) -> dict[int, Findings]:
+        """What is known of each; those of which nothing is are left out."""
+        found = {}
+        for photo in photos:
+            known = self._known(photo)
+            if known is not None:
+                before = self.before(photo)
+                valid = _valid(self._there(before) if before is not None else (), known)
+                found[photo] = evolve(known, valid=valid)
+        return found
+
+    def before(self, photo: int) -> int | None:
+        """The photo of the same camera that was taken before it, of those with findings."""
+        row = self._one(
+            """SELECT b.photo FROM looks AS l CROSS JOIN looks AS b INDEXED BY looks_by_camera
+            WHERE l.photo = ? AND b.camera = l.camera
+            AND (b.taken_ms, b.photo) < (l.taken_ms, l.photo)
+            AND (b.model IS NOT NULL OR b.done) ORDER BY b.taken_ms DESC, b.photo DESC LIMIT 1""",
+            (photo,),
+        )
+        return row[0] if row else None
+
+    def behind(self, photo: int) -> int | None:
+        """The one that was taken next."""
+        row = self._one(
+            """SELECT b.photo FROM looks AS l CROSS JOIN looks AS b INDEXED BY looks_by_camera
+            WHERE l.photo = ? AND b.camera = l.camera
+            AND (b.taken_ms, b.photo) > (l.taken_ms, l.photo)
+            AND (b.model IS NOT NULL OR b.done) ORDER BY b.taken_ms, b.photo LIMIT 1""",
+            (photo,),
+        )
+        return row[0] if row else None
+
+    def _known(self, photo: int) -> Findings | None:
+        row = self._one(
+            """SELECT l.flags, coalesce(m.name, ''), coalesce(m.hash, ''), l.looked_ms, l.done
+            FROM looks AS l LEFT JOIN models AS m ON m.id = l.model WHERE l.photo = ?""",
+            (photo,),
+        )
+        if row is None:
+            return None
+        detections = self._all(
+            """SELECT c.name, d.score, d.x, d.y, d.width, d.height FROM detections AS d
+            JOIN classes AS c ON c.id = d.class WHERE d.photo = ? ORDER BY d.score DESC""",
+            (photo,),
+        )
+        annotations = self._all(
+            """SELECT c.name, a.x, a.y, a.width, a.height, a.right FROM annotations AS a
+            JOIN classes AS c ON c.id = a.class WHERE a.photo = ? ORDER BY a.rowid""",
+            (photo,),
+        )
+        return Findings(
+            flags_of(row[0]), row[1], row[2], row[3],
+            tuple(Detection(name, score, Box(*box)) for name, score, *box in detections),
+            tuple(Annotation(name, Box(*box), bool(right)) for name, *box, right in annotations),
+            bool(row[4]),
+        )  # fmt: skip
+
+    def _there(self, photo: int) -> tuple[Detection, ...]:
+        known = self._known(photo)
+        if known is None:
+            return ()
+        return outranked(known.detections, known.annotations, known.done)
+
+    # ---- photos by what is on them
+
+    def photos(
+        self,
+        camera: CameraId | None = None,
+        *,
+        label: str | None = None,
+        least: int = 1,
+        flag: Flag | None = None,
+        done: bool | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+        after: Cursor | None = None,
+        limit: int = 50,
+        newest_first: bool = True,
+    ) -> list[Entry]:
+        """A page of the photos with findings, as `CatalogReader.photos` gives pages.
+
+        :param label: only those with at least *least* of this class on them.
+        :param flag: only those with this flag.
+        :param done: only those that a person is through with, or is not.
+        """
+        where, values = ["p.deleted_ms IS NULL"], list[Any]()
+        if label is not None:
+            start = (
+                "tallies AS f" if camera is None else "tallies AS f INDEXED BY tallies_by_camera"
+            )
+            where += [f"f.class = {_CLASS}", "f.count >= ?", "f.photo IS NOT NULL"]
+            values += [label, least]
+        else:
+            start = "looks AS f"
+        if flag is not None or done is not None:
+            where.append("f.photo IN (SELECT photo FROM looks AS l WHERE l.photo = f.photo")
+            if flag is not None:
+                where[-1] += f" AND l.flags != 0 AND l.flags & {flag.bit} != 0"
+            if done is not None:
+                where[-1] += f" AND l.done = {int(done)}"
+            where[-1] += ")"
+        if camera is not None:
+            where.append(f"f.camera = {CAMERA}")
+            values.append(camera)
+        low, high = _NEVER
+        where.append("f.taken_ms >= ? AND f.taken_ms < ?")
+        values += [low if since_ms is None else since_ms, high if until_ms is None else until_ms]
+        if after is not None:
+            where.append(f"(f.taken_ms, f.photo) {'<' if newest_first else '>'} (?, ?)")
+            values += after
+        order = "DESC" if newest_first else "ASC"
+        rows = self._all(
+            f"SELECT {COLUMNS} FROM {start} CROSS JOIN photos AS p ON p.id = f.photo "
+            f"WHERE {' AND '.join(where)} ORDER BY f.taken_ms {order}, f.photo {order} LIMIT ?",
+            (*values, limit),
+        )
+        return [entry_of(row) for row in rows]
+
+    def unseen(
+        self,
+        model_hash: str,
+        camera: CameraId | None = None,
+        *,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+        after: Cursor | None = None,
+        limit: int = 500,
+    ) -> list[Entry]:
+        """Photos that the model of that hash has not looked at, oldest first, page by page."""
+        low, high = _NEVER
+        values: list[Any] = [low if since_ms is None else since_ms,
+                             high if until_ms is None else until_ms, *(after or (low, 0)),
+                             model_hash]  # fmt: skip
+        only, index = "", "photos_by_time"
+        if camera is not None:
+            only, index = f"AND p.camera = {CAMERA}", "photos_by_camera"
+            values.append(camera)
+        rows = self._all(
+            f"""SELECT {COLUMNS} FROM photos AS p INDEXED BY {index} WHERE p.deleted_ms IS NULL
+            AND p.taken_ms >= ? AND p.taken_ms < ? AND (p.taken_ms, p.id) > (?, ?)
+            AND NOT EXISTS (SELECT 1 FROM looks AS l JOIN models AS m ON m.id = l.model
+                WHERE l.photo = p.id AND m.hash = ?) {only}
+            ORDER BY p.taken_ms, p.id LIMIT ?""",
+            (*values, limit),
+        )
+        return [entry_of(row) for row in rows]
+
+    # ---- numbers
+
+    def classes(self) -> dict[str, int]:
+        """Every class there ever was, and how many of it all photos together have."""
+        return dict(
+            self._all(
+                """SELECT c.name, coalesce((SELECT sum(t.count) FROM tallies AS t
+                WHERE t.class = c.id), 0) FROM classes AS c ORDER BY c.name"""
+            )
+        )
+
+    def models(self) -> list[Model]:
+        """Every model that ever looked."""
+        return [Model(*row) for row in self._all("SELECT name, hash FROM models ORDER BY id")]
+
+    def counts(
+        self,
+        camera: CameraId | None = None,
+        label: str | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+    ) -> list[Count]:
+        """What was found in each quarter of an hour in which anything was, oldest first."""
+        low, high = _NEVER
+        where = ["t.taken_ms >= ? AND t.taken_ms < ?"]
+        values: list[Any] = [low if since_ms is None else since_ms,
+                             high if until_ms is None else until_ms]  # fmt: skip
+        if camera is not None:
+            where.append(f"t.camera = {CAMERA}")
+            values.append(camera)
+        if label is not None:
+            where.append(f"t.class = {_CLASS}")
+            values.append(label)
+        rows = self._all(
+            f"""SELECT t.taken_ms / {STEP_MS} * {STEP_MS} AS start, a.name, c.name, count(*),
+            sum(t.count), sum(t.fresh), max(t.count) FROM tallies AS t
+            JOIN cameras AS a ON a.id = t.camera JOIN classes AS c ON c.id = t.class
+            WHERE {" AND ".join(where)} GROUP BY start, t.camera, t.class
+            ORDER BY start, a.name, c.name""",
+            values,
+        )
+        return [Count._make(row) for row in rows]
+
+    def new(self, camera: CameraId | None, label: str, since_ms: int, until_ms: int) -> int:
+        """How many of a class came in that time: those that were not on the photo before."""
+        only = "" if camera is None else f"AND camera = {CAMERA}"
+        row = self._one(
+            f"""SELECT coalesce(sum(fresh), 0) FROM tallies WHERE class = {_CLASS}
+            AND taken_ms >= ? AND taken_ms < ? {only}""",
+            (label, since_ms, until_ms, *(() if camera is None else (camera,))),
+        )
+        return int(row[0])
+
+    def flagged(
+        self, camera: CameraId | None = None, since_ms: int | None = None
+    ) -> Mapping[Flag, int]:
+        """How many photos have each flag, those with none left out."""
+        only = "" if camera is None else f"AND camera = {CAMERA}"
+        rows = self._all(
+            "SELECT flags, count(*) FROM looks WHERE flags != 0 "
+            f"AND taken_ms >= ? {only} GROUP BY flags",
+            (_NEVER[0] if since_ms is None else since_ms, *(() if camera is None else (camera,))),
+        )
+        totals: dict[Flag, int] = {}
+        for bits, count in rows:
+            for flag in flags_of(bits):
+                totals[flag] = totals.get(flag, 0) + count
+        return totals
+
+    # ---- what waits
+
+    def backlog(self) -> Backlog:
+        """How much waits."""
+        waiting, aside = self._one("SELECT count(*) - count(why), count(why) FROM backlog")
+        return Backlog(waiting, aside)
+
+    def next(self, limit: int, newest_first: bool, besides: Iterable[int] = ()) -> list[Entry]:
+        """Photos to be looked at, in the order in which they came or the other way round.
+
+        :param besides: those that are being looked at already.
+        """
+        under_way = tuple(besides)
+        marks = ", ".join("?" * len(under_way))
+        rows = self._all(
+            f"""SELECT {COLUMNS} FROM backlog AS b CROSS JOIN photos AS p ON p.id = b.photo
+            WHERE b.why IS NULL AND b.photo NOT IN ({marks})
+            ORDER BY b.photo {"DESC" if newest_first else "ASC"} LIMIT ?""",
+            (*under_way, limit),
+        )
+        return [entry_of(row) for row in rows]
+
+    def aside(self, limit: int = 100) -> list[Aside]:
+        """Photos that could not be looked at, the newest first."""
+        rows = self._all(
+            f"""SELECT {COLUMNS}, b.why FROM backlog AS b CROSS JOIN photos AS p ON p.id = b.photo
+            WHERE b.why IS NOT NULL ORDER BY b.photo DESC LIMIT ?""",
+            (limit,),
+        )
+        return [Aside(entry_of(row), row[-1]) for row in rows]
+
+
+def _valid(before: Sequence[Detection], known: Findings) -> tuple[Detection, ...]:
+    there = outranked(known.detections, known.annotations, known.done)
+    new = fresh(before, there)
+    return tuple(
+        evolve(each, fresh=is_new) if is_new else each
+        for each, is_new in zip(there, new, strict=True)
+    )
