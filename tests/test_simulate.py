@@ -58,6 +58,8 @@ class HonestCamd(protocol.Factory):
     :ivar at_welcome: commands that every board is given.
     """
 
+    noisy = False
+
     store: Path
     keys: dict[str, bytes] = field(factory=dict)
     tls: bool = False
