@@ -16,7 +16,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("wire", "config"),
     # rooms: state and promises
     ("store", "news", "live"),
-    ("private", "fleet", "pictures"),
+    ("private", "fleet", "pictures", "timelapse"),
     ("keys", "authority", "access", "intake", "journal"),
     # doors
     ("ingest", "doors", "prompt", "systemd", "signals", "logfile"),

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from camd.web.answers import Problem
 from camd.web.notice import fixed, notice
-from camd.web.photos import byte_range
+from camd.web.sending import byte_range
 from camd.web.routes import parse_photo_id, photo_id
 from camd.web.telemetry import Ring
 from camd.web.thumbnails import NoPictureError, Thumbnails, available, rounded, shrunk

@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, Known] = {
     "restart": Known("camd.cli.restart:restart", "Let a new process take over from the daemon."),
     "check": Known("camd.cli.check:check", "Hold every photo against the catalog."),
     "config": Known("camd.cli.config:config", "Show every setting and where it comes from."),
+    "timelapse": Known("camd.cli.timelapse:timelapse", "Make a film of a camera's photos."),
     "simulate": Known("camd.cli.simulate:simulate", "Be a fleet of boards."),
     "bench": Known("camd.cli.bench:bench", "Measure what this machine can take in."),
 }

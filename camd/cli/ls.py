@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from camd.cli.settings import (
-    camera_id,
+    any_camera,
     configured,
     existing_store,
     key_ring,
@@ -32,7 +32,7 @@ _UNREAD = "?"
 
 
 @click.command()
-@click.argument("camera", required=False, callback=camera_id)
+@click.argument("camera", required=False, callback=any_camera)
 @click.option(
     "-n", "--number", type=click.IntRange(min=1), default=20, help="How many photos (20)."
 )

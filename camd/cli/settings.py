@@ -11,7 +11,7 @@ import click
 
 from camd.config import Loaded, load
 from camd.keys import KeyFileError, KeyRing
-from camd.photo import CameraId, parse_camera_id
+from camd.photo import CameraId, is_camera_id, parse_camera_id
 from camd.store.folders import OWN
 from camd.store.schema import CatalogError
 from camd.store.store import StoreError
@@ -53,6 +53,13 @@ def camera_id(ctx: click.Context, param: click.Parameter, value: str | None) -> 
         return parse_camera_id(value)
     except ValueError as error:
         raise click.BadParameter(f"{value!r}: a camera's id is {error}", ctx, param) from error
+
+
+def any_camera(ctx: click.Context, param: click.Parameter, value: str | None) -> CameraId | None:
+    """The id of a camera that the store may have, be it one that nobody chose."""
+    if value is not None and value.startswith("v1-") and is_camera_id(value):
+        return CameraId(value)
+    return camera_id(ctx, param, value)
 
 
 def own_directory(loaded: Loaded) -> Path:

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from attrs import field, frozen
 
 from camd.config.doors import ManholeConfig, PullConfig, TlsConfig, UploadConfig, WebConfig
+from camd.config.films import TimelapseConfig
 from camd.config.kinds import (
     DAY,
     HOUR,
@@ -298,6 +299,7 @@ class Config:
     :ivar web: the page, the API and the live view.
     :ivar upload: the door for photos that come by HTTP.
     :ivar pull: how boards are asked that answer by HTTP.
+    :ivar timelapse: films that are asked for on the page.
     :ivar manhole: a Python prompt over SSH.
     :ivar restart: how connections outlive the process.
     :ivar log: what is written to the log.
@@ -315,6 +317,7 @@ class Config:
     web: WebConfig = WebConfig()
     upload: UploadConfig = UploadConfig()
     pull: PullConfig = PullConfig()
+    timelapse: TimelapseConfig = TimelapseConfig()
     manhole: ManholeConfig = ManholeConfig()
     restart: RestartConfig = RestartConfig()
     log: LogConfig = LogConfig()

@@ -27,6 +27,7 @@ from camd.web.routes import Routes
 from camd.web.server import Site, address_of
 from camd.web.telemetry import Telemetry
 from camd.web.thumbnails import Thumbnails
+from camd.web.timelapses import Timelapses
 from camd.web.workers import Looks, Workers
 
 log = Logger()
@@ -48,6 +49,7 @@ class WebDoor:
     guard: Guard = field(init=False)
     watching: Watching = field(init=False)
     events: Events = field(init=False)
+    timelapses: Timelapses = field(init=False)
     _doors: Doors = field(init=False)
     _workers: tuple[Workers, ...] = field(init=False)
     _looks: Looks = field(init=False)
@@ -70,12 +72,14 @@ class WebDoor:
         changed = self.events.changed
         photos = Photos(house, self._looks, files, thumbs, changed)
         self.watching = Watching(house, self.guard, cameras, photos, files)
+        self.timelapses = Timelapses(house, cameras, files)
         routes = Routes(self.guard, config)
         self.site = Site(config, routes, house.reactor)
         started = time.time()
         for room in (
             Pages(self.guard, time.time), cameras, Commands(house, cameras, changed), photos,
-            self.watching, self.events, Journal(house, files, self.watching, started),
+            self.timelapses, self.watching, self.events,
+            Journal(house, files, self.watching, started),
             Metrics(house, self.watching, self.events, self.site, started),
         ):  # fmt: skip
             routes.add(room.routes())
@@ -110,6 +114,11 @@ class WebDoor:
         self._doors.listen(description, self.site).addErrback(note)
         if failed:
             raise failed[0]
+        try:
+            self.timelapses.films.open()
+        except OSError as error:
+            self._doors.close()
+            raise WebError(f"{error.filename}: {error.strerror}") from None
         (_, port), *_ = self._doors.open
         private = is_private(port)
         if not private and not self.guard.has_password:
@@ -139,11 +148,13 @@ class WebDoor:
         self._doors.close()
         self.watching.stop()
         self.events.stop()
+        self.timelapses.films.close()
         self.site.close()
 
     def stop(self) -> None:
         """What is still open is cut off, and the threads end; blocks for them."""
         self.site.abort()
+        self.timelapses.films.stop()
         for workers in self._workers:
             workers.stop(_LAST_WORK)
         self._looks.stop(_LAST_WORK)

@@ -1,8 +1,6 @@
 """Photos: found, shown, starred, noted and deleted."""
 
-import os
 import re
-import stat
 import time
 import zlib
 from collections.abc import Callable
@@ -11,33 +9,28 @@ from typing import Any
 from attrs import define, field
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from twisted.protocols.basic import FileSender
 
 from camd.access import May
 from camd.photo import CameraId, FrameKey, Receipt
 from camd.store.catalog import Catalog, CatalogReader
 from camd.store.entry import Cursor, Entry
-from camd.store.folders import open_folder
+from camd.store.opening import open_photo, read_photo
 from camd.store.retention import delete
 from camd.web import thumbnails
-from camd.web.answers import FOR_EVER, JPEG, TAKEN, Answer, Problem, no_content, only, said
+from camd.web.answers import FOR_EVER, JPEG, Answer, Problem, no_content, only, said
 from camd.web.house import House
 from camd.web.routes import Ask, Route, photo_id, route
+from camd.web.sending import Sent, send
 from camd.web.workers import BusyError, Looks, Workers
 
 log = Logger()
 
 MOST_A_PAGE = 500
 LONGEST_NOTE = 4000
-AT_ONCE = 1024 * 1024
-"""Bytes of a picture that are read in one go; a larger one is sent piece by piece."""
-
 ENTERED = 0.3
 """Seconds after which a photo that was just stored is in the catalog."""
 
 _CURSOR = re.compile(r"([0-9]{1,15})-([0-9]{1,15})", re.ASCII)
-_RANGE = re.compile(rb"bytes=([0-9]{0,15})-([0-9]{0,15})")
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 Changed = Callable[[str, CameraId, Any], None]
 
@@ -224,118 +217,20 @@ class Photos:
         return Answer(small, 200, JPEG, {b"Cache-Control": FOR_EVER})
 
     async def image(self, ask: Ask) -> Answer:
-        download = ask.query.truth("download")
         entry = await self.find(ask.photo)
-        headers = {b"Cache-Control": FOR_EVER, b"Accept-Ranges": b"bytes"}
-        etag = b'"%08x-%d"' % (entry.crc, entry.size)
-        if ask.matches(etag):
-            return Answer(b"", 304, headers=headers)
-        if download:
-            name = entry.path.rpartition("/")[2].encode("ascii")
-            headers[b"Content-Disposition"] = b'attachment; filename="%s"' % name
-        start, end = 0, entry.size
-        status = 200
-        wanted = ask.request.getHeader(b"range")
-        if wanted is not None and ask.request.getHeader(b"if-range") in (None, etag):
-            found = byte_range(wanted, entry.size)
-            if found is not None:
-                start, end = found
-                status = 206
-                headers[b"Content-Range"] = b"bytes %d-%d/%d" % (start, end - 1, entry.size)
-        try:
-            if end - start > AT_ONCE and ask.request.method == b"GET":
-                whole = Answer(b"", status, JPEG, headers)
-                return await self._in_pieces(ask, entry, (start, end), whole)
-            body = await self.workers.run(lambda: self.read(entry, start, end))
-        except BusyError:
-            raise Problem(503, "too much is read at once", Retry_After="1") from None
-        except OSError as error:
-            log.warn("{path}: {why}", path=entry.path, why=error.strerror or str(error))
-            raise Problem(404, "its file is gone") from None
-        return Answer(body, status, JPEG, headers)
+        root = self.house.store.root
+        file = Sent(
+            entry.path.rpartition("/")[2], entry.size, b'"%08x-%d"' % (entry.crc, entry.size),
+            JPEG, FOR_EVER, lambda: open_photo(root, entry),
+        )  # fmt: skip
+        return await send(ask, file, self.workers)
 
-    async def _in_pieces(
-        self, ask: Ask, entry: Entry, span: tuple[int, int], answer: Answer
-    ) -> Answer:
-        """What is too large to be read in one go."""
-        request, (start, end) = ask.request, span
-        piece = Piece(await self.workers.run(lambda: self._open(entry)), start, end)
-        if request.gone:
-            piece.close()
-            return Answer(TAKEN)
-        request.setResponseCode(answer.status)
-        length = b"%d" % (end - start)
-        for name, value in (
-            *answer.headers.items(), (b"Content-Type", JPEG), (b"Content-Length", length),
-        ):  # fmt: skip
-            request.setHeader(name, value)
-
-        def over(result: object) -> None:
-            piece.close()
-            if not request.gone:
-                request.finish()
-
-        FileSender().beginFileTransfer(piece, request).addBoth(over)
-        return Answer(TAKEN)
-
-    def read(self, entry: Entry, start: int = 0, end: int | None = None) -> bytes:
-        """The photo's bytes from *start* to *end*; blocks.
+    def read(self, entry: Entry) -> bytes:
+        """The photo's bytes; blocks.
 
         :raises OSError: the file is not there, or not as it was stored.
         """
-        fd = self._open(entry)
-        try:
-            return os.pread(fd, (entry.size if end is None else end) - start, start)
-        finally:
-            os.close(fd)
-
-    def _open(self, entry: Entry) -> int:
-        folder, _, name = entry.path.rpartition("/")
-        within = open_folder(self.house.store.root, folder)
-        try:
-            fd = os.open(name, _FILE, dir_fd=within)
-        finally:
-            os.close(within)
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_size != entry.size:
-            os.close(fd)
-            raise FileNotFoundError(2, "it is not the file that was stored", entry.path)
-        return fd
-
-
-class Piece:
-    """The bytes of an open file from one place to another, to be read once."""
-
-    def __init__(self, fd: int, start: int, end: int) -> None:
-        self._fd, self._at, self._end = fd, start, end
-
-    def read(self, size: int) -> bytes:
-        data = os.pread(self._fd, min(size, self._end - self._at), self._at)
-        self._at += len(data)
-        return data
-
-    def close(self) -> None:
-        os.close(self._fd)
-
-
-def byte_range(said: bytes, size: int) -> tuple[int, int] | None:
-    """From where up to where *said*, a Range header, means; None where it is to be ignored.
-
-    :raises Problem: there is nothing of it.
-    """
-    match = _RANGE.fullmatch(said.replace(b" ", b""))
-    if match is None or not (match[1] or match[2]):
-        return None
-    if match[1]:
-        start = int(match[1])
-        end = min(size, int(match[2]) + 1) if match[2] else size
-        if match[2] and int(match[2]) < start:
-            return None
-    else:
-        start, end = max(0, size - int(match[2])), size
-    if start >= end:
-        raise Problem(416, "", Content_Range=f"bytes */{size}")
-    return start, end
+        return read_photo(self.house.store.root, entry)
 
 
 def _ms(seconds: float | None) -> int | None:

@@ -1,0 +1,141 @@
+"""Time-lapse films: asked for, watched in the making, shown, and taken away again."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import define, field
+
+from camd.access import May
+from camd.store.opening import open_file
+from camd.timelapse import missing, parse_size
+from camd.timelapse.wish import MOST_FPS
+from camd.web.answers import FOR_EVER, Answer, Problem, no_content, only, said
+from camd.web.cameras import Cameras
+from camd.web.films import Asked, Film, Films, FullError
+from camd.web.house import House
+from camd.web.routes import Ask, Route, route
+from camd.web.sending import Sent, send
+from camd.web.workers import Workers
+
+MP4 = b"video/mp4"
+LATEST = 1e10
+"""Unix seconds, beyond which no photo was taken."""
+
+
+@define(eq=False)
+class Timelapses:
+    """What is told of films, and asked for."""
+
+    house: House
+    cameras: Cameras
+    workers: Workers
+    films: Films = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        house = self.house
+        self.films = Films(house.store.root, lambda: house.config, house.reactor, self.workers)
+
+    def routes(self) -> list[Route]:
+        all = "/api/v1/cameras/{camera}/timelapses"
+        one = f"{all}/{{film}}"
+        return [
+            route("GET", all, May.READ, self.all),
+            route("POST", all, May.CONTROL, self.ask),
+            route("GET", one, May.READ, self.one),
+            route("DELETE", one, May.CONTROL, self.delete),
+            route("GET", f"{one}/video", May.READ, self.video),
+        ]
+
+    async def all(self, ask: Ask) -> Answer:
+        camera = self.cameras.known(ask)
+        films = reversed(self.films.films.values())
+        return said({"timelapses": [film.json() for film in films if film.camera == camera.id]})
+
+    async def ask(self, ask: Ask) -> Answer:
+        camera = self.cameras.known(ask)
+        wish = read_wish(ask.body(), self.house.config.timelapse.longest)
+        needed = missing()
+        if needed is not None:
+            raise Problem(409, f"time-lapse {needed}")
+        try:
+            film = self.films.add(camera.id, wish)
+        except FullError as error:
+            raise Problem(503, str(error), Retry_After="30") from None
+        where = f"/api/v1/cameras/{camera.id}/timelapses/{film.id}"
+        return said(film.json(), 202, Location=where)
+
+    async def one(self, ask: Ask) -> Answer:
+        return said(self._film(ask).json())
+
+    async def delete(self, ask: Ask) -> Answer:
+        self.films.remove(self._film(ask))
+        return no_content()
+
+    async def video(self, ask: Ask) -> Answer:
+        film = self._film(ask)
+        if film.made is None:
+            raise Problem(409, "it is not made yet" if not film.over else "it could not be made")
+        name, folder = self.films.video(film), self.films.folder
+        etag = b'"%s-%d"' % (film.id.encode(), film.made.bytes)
+        file = Sent(
+            name, film.made.bytes, etag, MP4, FOR_EVER, lambda: open_file(folder, name)
+        )  # fmt: skip
+        return await send(ask, file, self.workers)
+
+    def _film(self, ask: Ask) -> Film:
+        """The film in the path.
+
+        :raises Problem: there is none.
+        """
+        film = self.films.films.get(ask.names["film"])
+        if film is None or film.camera != ask.camera:
+            raise Problem(404, "there is no such film")
+        return film
+
+
+def read_wish(body: Mapping[str, Any], longest: float) -> Asked:
+    """What film *body* wants.
+
+    :param longest: seconds that it may last.
+    :raises Problem: it makes no sense.
+    """
+    only(body, "since", "until", "fps", "size", "length", "date", "skip_dark")
+    since = _number(body, "since", 0, LATEST)
+    until = _number(body, "until", 0, LATEST)
+    if since is not None and until is not None and since >= until:
+        raise Problem(400, "since is before until")
+    fps = _number(body, "fps", 1, MOST_FPS)
+    if fps is not None and fps != int(fps):
+        raise Problem(400, f"fps is a whole number from 1 to {MOST_FPS}")
+    size = body.get("size")
+    if size is not None:
+        try:
+            parse_size(size if isinstance(size, str) else "")
+        except ValueError as error:
+            raise Problem(400, f"size is {error}") from None
+    length = _number(body, "length", 1, math.inf)
+    if length is not None and length > longest:
+        raise Problem(409, f"a film may last {longest:g} s at most")
+    return Asked(
+        since, until, 25 if fps is None else int(fps), size, length,
+        _truth(body, "date"), _truth(body, "skip_dark"),
+    )  # fmt: skip
+
+
+def _number(body: Mapping[str, Any], name: str, least: float, most: float) -> float | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not least <= value <= most:
+        upto = "on" if most == math.inf else f"to {most:g}"
+        raise Problem(400, f"{name} is a number from {least:g} {upto}")
+    return float(value)
+
+
+def _truth(body: Mapping[str, Any], name: str) -> bool:
+    value = body.get(name, False)
+    if not isinstance(value, bool):
+        raise Problem(400, f"{name} is true or false")
+    return value
