@@ -10,8 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from camd.web.answers import Problem
 from camd.web.notice import fixed, notice
-from camd.web.sending import byte_range
 from camd.web.routes import parse_photo_id, photo_id
+from camd.web.sending import byte_range
 from camd.web.telemetry import Ring
 from camd.web.thumbnails import NoPictureError, Thumbnails, available, rounded, shrunk
 from camd.wire import jpeg

@@ -85,6 +85,11 @@ export const deletePhoto = (id) => call("DELETE", photoAt(id));
 export const log = (values) => call("GET", `api/v1/log${query(values)}`);
 export const refused = (values) => call("GET", `api/v1/refused${query(values)}`);
 
+export const films = (id) => call("GET", `${at(id)}/timelapses`);
+export const makeFilm = (id, wish) => call("POST", `${at(id)}/timelapses`, wish);
+export const dropFilm = (id, film) => call("DELETE", `${at(id)}/timelapses/${film}`);
+export const videoOf = (id, film, save = false) => `${at(id)}/timelapses/${film}/video${save ? "?download=true" : ""}`;
+
 export const imageOf = (id) => `${photoAt(id)}/image`;
 export const downloadOf = (id) => `${photoAt(id)}/image?download=true`;
 export const thumbnailOf = (id, width = 320) => `${photoAt(id)}/thumbnail?width=${width}`;

@@ -69,6 +69,7 @@ export async function photosTab(root, id, life, wanted) {
   const earlier = h("button", { type: "button", class: "button square", "aria-label": t("day-before"), onclick: () => step(-1) }, icon("left"));
   const later = h("button", { type: "button", class: "button square", "aria-label": t("day-after"), onclick: () => step(1) }, icon("right"));
   const only = h("button", { type: "button", class: "button", "aria-pressed": String(starred), onclick: () => ((starred = !starred), go(day)) }, icon("star"), h("span", { text: t("starred") }));
+  const video = h("a", { class: "button" }, icon("play"), h("span", { text: t("video-make") }));
   const mode = h(
     "select",
     { class: "field", "aria-label": t("sessions"), onchange: () => ((night = mode.value === "night"), go(day)) },
@@ -78,7 +79,7 @@ export async function photosTab(root, id, life, wanted) {
   const hours = h("div", { class: "hours", role: "group", "aria-label": t("hours") });
   const place = h("div", {});
   root.append(
-    h("div", { class: "tools" }, earlier, later, h("div", {}, title, figure), h("span", { class: "push" }), mode, only),
+    h("div", { class: "tools" }, earlier, later, h("div", {}, title, figure), h("span", { class: "push" }), mode, only, video),
     bar,
     hours,
     place,
@@ -97,6 +98,7 @@ export async function photosTab(root, id, life, wanted) {
     day = to;
     left.set(id, { day: day.day, night, starred });
     history.replaceState(null, "", `#/camera/${encodeURIComponent(id)}/photos/${day.day}`);
+    setAttr(video, "href", `#/camera/${encodeURIComponent(id)}/timelapse/${day.day}`);
     setText(title, dayTitle(day.day, night));
     setText(figure, night === calendar.night ? t("photos", { n: day.photos }) : "");
     const at = calendar.days.indexOf(day);

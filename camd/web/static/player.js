@@ -3,6 +3,7 @@
 
 import * as api from "./api.js";
 import { h, icon, setText } from "./dom.js";
+import { films } from "./films.js";
 import { dayTitle, loadDays } from "./gallery.js";
 import { clockExact, t } from "./words.js";
 
@@ -41,6 +42,7 @@ export async function player(root, id, life, wanted) {
       h("div", { class: "bar" }, play, scrub, when),
       h("div", { class: "more" }, pick, speed)),
   );
+  const dayShown = films(root, id, life, calendar);
 
   // Sorted by time; the gaps between what is known are asked for when somebody gets there.
   let known = [];
@@ -55,6 +57,7 @@ export async function player(root, id, life, wanted) {
   async function open(to) {
     run(false);
     day = to;
+    dayShown(day);
     const mine = ++turn;
     known = [];
     spans = [];
