@@ -74,7 +74,7 @@ class Even:
     @classmethod
     def over(cls, taken_ms: Sequence[int], pictures: int, fps: int) -> "Even":
         """:param taken_ms: all the photos there are, at least one."""
-        gaps = [after - before for before, after in pairwise(taken_ms)]
+        gaps = array("q", (after - before for before, after in pairwise(taken_ms)))
         longest = longest_gap(gaps, pictures / fps)
         places = array("d", accumulate((min(gap, longest) for gap in gaps), initial=0.0))
         step = places[-1] / (pictures - 1) if pictures > 1 else 0.0
@@ -98,8 +98,9 @@ class Even:
 
 def longest_gap(gaps: Sequence[float], seconds: float) -> float:
     """What a gap counts at most, so that in a film of so many seconds no picture stands for more
-    than one of them: the largest *c* with c * seconds <= the sum of min(gap, c)."""
-    falling = sorted(gaps, reverse=True)
+    than one of them: the largest *c* with c * seconds <= the sum of min(gap, c). Where the gaps are
+    so few that there is none, the longest of them."""
+    falling = sorted((gap for gap in gaps if gap > 0), reverse=True)
     rest = float(sum(falling))
     for cut, gap in enumerate(falling):
         if cut >= seconds:

@@ -115,7 +115,7 @@ class Printer:
         return sheet
 
     def _date(self, image: Image, taken_ms: int) -> None:
-        """White letters with a black edge, in the lower left corner."""
+        """White letters with a black edge, in the upper left corner: players have theirs below."""
         from PIL import ImageDraw, ImageFont
 
         high = max(10, self.size[1] // _LINES)
@@ -123,8 +123,8 @@ class Printer:
             self._font = ImageFont.load_default(high)
         local = datetime.fromtimestamp(taken_ms / 1000, self.zone)
         ImageDraw.Draw(image).text(
-            (high // 2, self.size[1] - high // 2), local.strftime("%Y-%m-%d %H:%M:%S"), "white",
-            self._font, "ld", stroke_width=max(1, high // 10), stroke_fill="black",
+            (high // 2, high // 2), local.strftime("%Y-%m-%d %H:%M:%S"), "white",
+            self._font, "la", stroke_width=max(1, high // 10), stroke_fill="black",
         )  # fmt: skip
 
 
