@@ -131,7 +131,7 @@ class Choices(SynchronousTestCase):
 
     def test_stretches(self) -> None:
         """The first of each; where it was not good, the next."""
-        self.assertEqual(self.shown([1, 5, 9, 10, 11, 35, 36], Stretches(10)), [1, 10, 35])
+        self.assertEqual(self.shown([3, 5, 12, 13, 14, 35, 43], Stretches(10)), [3, 13, 35, 43])
         choice = Stretches(10)
         self.assertEqual([choice.due(1), choice.due(2)], [1, 1])
         choice.shown(2)
@@ -305,7 +305,10 @@ class Films(SynchronousTestCase):
         put(self.root, [NOON + at * 60 for at in range(50)])
         made = self.shoot(length=1.0, fps=10)
         self.assertEqual((made.photos, made.seconds), (10, 1.0))
-        made = self.shoot(length=4.0, force=True)
+        told: list[tuple[int, int]] = []
+        made = self.shoot(length=4.0, force=True, told=lambda *said: told.append(said))
+        self.assertEqual(told, sorted(told, key=lambda said: (said[1], said[0])))
+        self.assertEqual(told[-1], (100, 100))
         self.assertEqual((made.photos, made.seconds), (50, 4.0))
         self.assertEqual(probed(self.target)["nb_read_frames"], "100")
 

@@ -144,7 +144,7 @@ def _moment(option: str, text: str | None, zone: tzinfo | None, end: bool = Fals
 
 def _interrupted(number: int, frame: object) -> None:
     """As Ctrl-C: what was begun is cleared away."""
-    raise KeyboardInterrupt
+    raise click.Abort
 
 
 def _room(loaded: Loaded, root: Path, target: Path) -> Callable[[], bool]:

@@ -44,17 +44,24 @@ class Every:
 
 @define
 class Stretches:
-    """One photo, the first that is good, for each stretch of so many milliseconds."""
+    """One photo, the first that is good, for each stretch of so many milliseconds; the first
+    stretch begins with the first photo."""
 
     stretch_ms: int
     steady: bool = field(default=False, init=False)
-    _last: int | None = None
+    _begin: int | None = None
+    _last: int = -1
 
     def due(self, taken_ms: int) -> int:
-        return int(self._last is None or taken_ms // self.stretch_ms > self._last)
+        return int(self._number(taken_ms) > self._last)
 
     def shown(self, taken_ms: int) -> None:
-        self._last = taken_ms // self.stretch_ms
+        self._last = self._number(taken_ms)
+
+    def _number(self, taken_ms: int) -> int:
+        if self._begin is None:
+            self._begin = taken_ms
+        return (taken_ms - self._begin) // self.stretch_ms
 
 
 @define
@@ -89,6 +96,10 @@ class Even:
 
     def shown(self, taken_ms: int) -> None:
         pass
+
+    @property
+    def pictures(self) -> int:
+        return len(self._wanted)
 
     @property
     def left(self) -> int:

@@ -38,7 +38,7 @@ def find_ffmpeg() -> str | None:
         return found
     try:
         return str(importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe())
-    except RuntimeError:
+    except (ImportError, RuntimeError):  # it is there, and has none for this machine
         return None
 
 

@@ -27,13 +27,14 @@ from camd.timelapse.wish import Size, Wish
 
 PAGE = 500
 LOOK_AT_ROOM = 200
-"""Photos between two looks at how much room the disk has."""
+"""Steps between two looks at how much room the disk has: photos, and pictures of the film."""
 
 UNSEEN = (Flag.DARK, Flag.BRIGHT, Flag.GREEN, Flag.COVERED)
 """What makes a photo not worth seeing, in the order in which it is said."""
 
 Told = Callable[[int, int], None]
-"""Is told how many photos are done, and of how many; 0 while they are still being counted."""
+"""Is told how much is done, and of how much: pictures of a film of a given length, else photos; of
+0 while the photos are still being counted."""
 
 
 class TimelapseError(Exception):
@@ -172,6 +173,7 @@ class _Film:
     _room: Callable[[], bool]
     photos: int = 0
     left_out: Counter[str] = field(factory=Counter)
+    _steps: int = 0
 
     def _entries(self) -> Iterator[Entry]:
         """The photos of that time and those hours, oldest first."""
@@ -207,11 +209,10 @@ class _Film:
 
     def show(self, photos: int, choice: Choice, printer: Printer, encoder: Encoder) -> None:
         """The pictures go to *encoder*, each in its turn."""
+        total = choice.pictures if isinstance(choice, Even) else photos
         before, owed = b"", 0
-        for done, entry in enumerate(self._entries()):
-            self._told(done, max(photos, done))
-            if done % LOOK_AT_ROOM == LOOK_AT_ROOM - 1 and not self._room():
-                raise TimelapseError("the disk is nearly full")
+        for seen, entry in enumerate(self._entries()):
+            self._step(encoder.sent if choice.steady else seen, total)
             due = choice.due(entry.taken_ms) + owed
             if not due:
                 continue
@@ -225,12 +226,23 @@ class _Film:
             elif not before:
                 owed = due
                 continue
-            for _ in range(due):
-                encoder.write(before)
+            self._send(before, due, encoder, total if choice.steady else 0)
         if isinstance(choice, Even) and before:
-            for _ in range(choice.left):
-                encoder.write(before)
-        self._told(photos, photos)
+            self._send(before, choice.left, encoder, total)
+        self._told(total, total)
+
+    def _send(self, picture: bytes, times: int, encoder: Encoder, total: int) -> None:
+        for _ in range(times):
+            encoder.write(picture)
+            if total:
+                self._step(encoder.sent, total)
+
+    def _step(self, done: int, total: int) -> None:
+        """:raises TimelapseError: the disk may not be filled further."""
+        self._told(min(done, total), total)
+        self._steps += 1
+        if self._steps % LOOK_AT_ROOM == 0 and not self._room():
+            raise TimelapseError("the disk is nearly full")
 
     def _picture(self, entry: Entry, printer: Printer) -> bytes | None:
         """The photo as a picture; None where it is not fit to be one, which is counted."""

@@ -74,7 +74,7 @@ class Asked:
 @define(eq=False)
 class Film:
     """:ivar state: waiting, running, done or failed.
-    :ivar done: photos that were looked at, of *total*; 0: they are being counted.
+    :ivar done: how much is done, of *total*; of 0 while the photos are being counted.
     :ivar why: it failed.
     """
 

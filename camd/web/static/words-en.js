@@ -282,7 +282,7 @@ export default {
   "trigger-timer": "its timer",
   "unknown": "Unknown",
   "video-all": "all photos",
-  "video-at": "{n} of {total} photos",
+  "video-at": "{n} of {total} pictures",
   "video-counts": "Photos are being counted …",
   "video-date": "Date and time in the picture",
   "video-drop": "Delete this video",

@@ -282,7 +282,7 @@ export default {
   "trigger-timer": "定时",
   "unknown": "未知",
   "video-all": "全部照片",
-  "video-at": "第 {n} / {total} 张照片",
+  "video-at": "第 {n} / {total} 帧",
   "video-counts": "正在统计照片…",
   "video-date": "在画面中显示日期和时间",
   "video-drop": "删除此视频",
