@@ -1,12 +1,16 @@
 """``camd timelapse`` from the command line."""
 
+import io
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import camd
+from camd.cli import main
 from tests.film_store import NOON, probed, put
 from tests.test_cli import CommandCase
 from tests.tools import tool
@@ -67,14 +71,23 @@ class Timelapse(CommandCase):
             (["--day-only", "8-20"], "06:30-20:00"),
             (["-o", "film.avi"], ".mp4"),
         ):
-            self.assertIn(wanted, self.fails(2, "--store", "photos", *RUN, *options))
+            self.assertIn(wanted, self.fails_here(2, *RUN, *options))
         for arguments, wanted in (
-            (["--store", "nowhere", *RUN], "there is no store"),
-            (["--store", "photos", "timelapse", "trap-2"], "has no photo of trap-2"),
-            (["--store", "photos", *RUN, "-o", "no/film.mp4"], "No such file or directory"),
+            ([*RUN, "--store", "nowhere"], "there is no store"),
+            (["timelapse", "trap-2"], "has no photo of trap-2"),
+            ([*RUN, "-o", "no/film.mp4"], "No such file or directory"),
         ):
-            self.assertIn(wanted, self.fails(1, *arguments))
+            self.assertIn(wanted, self.fails_here(1, *arguments))
         self.assertEqual(os.listdir(self.directory), ["photos"])
+
+    def fails_here(self, code: int, *arguments: str) -> str:
+        """As `fails`, in this process."""
+        before = signal.getsignal(signal.SIGTERM)
+        with redirect_stderr(io.StringIO()) as said:
+            self.assertEqual(main(["--store", str(self.store), *arguments]), code)
+        signal.signal(signal.SIGTERM, before)
+        self.assertRegex(said.getvalue(), r"^camd: .*\n$")
+        return said.getvalue()
 
     def test_no_ffmpeg(self) -> None:
         """Without one, what to install is said in a line; so with Pillow."""

@@ -27,19 +27,20 @@ class DocumentTests(WebCase):
         daemon, client = self.web()
         (first, *_) = self.fill(daemon)
         client.sign_in()
-        names = {"camera": "trap-1", "photo": first, "command": "1", "refused": "x"}
+        names = {"camera": "trap-1", "photo": first, "command": "1", "refused": "x", "film": "x"}
         for path, operations in document()["paths"].items():
             if "get" not in operations or path in ("/events", "/cameras/{camera}/live.mjpeg"):
                 continue
             reply = client.get(path.format(**names))
-            missing = path.endswith(("{command}", "{refused}/image"))
+            missing = path.endswith(("{command}", "{refused}/image", "{film}", "/video"))
             self.held("GET", path, reply, 404 if missing else 200)
 
     def test_every_route_is_documented(self) -> None:
         """The document and the table of routes have the same paths and methods."""
         _, client = self.web()
         for path, operations in document()["paths"].items():
-            names = {"camera": "c", "photo": "c~x-1", "command": "1", "refused": "x"}
+            names = {"camera": "c", "photo": "c~x-1", "command": "1", "refused": "x",
+                     "film": "x"}  # fmt: skip
             reply = client.ask("PUT", path.format(**names))
             self.assertEqual(reply.status, 405, path)
             allowed = set(reply.headers["allow"].lower().split(", ")) - {"head"}

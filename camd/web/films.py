@@ -131,11 +131,16 @@ class Films:
         found = [film for path in self.folder.glob("*.json") if (film := self._read(path))]
         for film in sorted(found, key=lambda film: film.asked):
             self.films[film.id] = film
-        whole = {self.video(film) for film in found} | {_note(film) for film in found}
+        self._clear()
+        self._tidy()
+
+    def _clear(self) -> None:
+        """Files of no whole film are gone."""
+        made = [film for film in self.films.values() if film.state == "done"]
+        whole = {self.video(film) for film in made} | {_note(film) for film in made}
         for path in self.folder.iterdir():
             if path.name not in whole:
-                path.unlink()
-        self._tidy()
+                path.unlink(missing_ok=True)
 
     def _read(self, path: Path) -> Film | None:
         """The film that *path* tells of, if it is there."""
@@ -180,9 +185,11 @@ class Films:
             self._running.end()
 
     def stop(self) -> None:
-        """The process that did not end by itself does."""
+        """The process that did not end by itself does, and leaves nothing; blocks."""
         if self._running is not None:
             self._running.kill()
+            with suppress(OSError):
+                self._clear()
 
     # ---- one after the other
 

@@ -61,7 +61,7 @@ class Timelapses:
         try:
             film = self.films.add(camera.id, wish)
         except FullError as error:
-            raise Problem(503, str(error), Retry_After="30") from None
+            raise Problem(429, str(error), Retry_After="30") from None
         where = f"/api/v1/cameras/{camera.id}/timelapses/{film.id}"
         return said(film.json(), 202, Location=where)
 
@@ -104,7 +104,7 @@ def read_wish(body: Mapping[str, Any], longest: float) -> Asked:
     since = _number(body, "since", 0, LATEST)
     until = _number(body, "until", 0, LATEST)
     if since is not None and until is not None and since >= until:
-        raise Problem(400, "since is before until")
+        raise Problem(409, "there is no time between since and until")
     fps = _number(body, "fps", 1, MOST_FPS)
     if fps is not None and fps != int(fps):
         raise Problem(400, f"fps is a whole number from 1 to {MOST_FPS}")
