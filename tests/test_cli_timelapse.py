@@ -11,7 +11,12 @@ from pathlib import Path
 
 import camd
 from camd.cli import main
-from tests.film_store import NOON, probed, put
+from camd.findings import Flag, Look
+from camd.photo import CameraId
+from camd.store.catalog import Catalog
+from camd.store.findings_writer import FindingsWriter
+from camd.store.folders import OWN
+from tests.film_store import BOOT, NOON, probed, put
 from tests.test_cli import CommandCase
 from tests.tools import tool
 
@@ -45,6 +50,19 @@ class Timelapse(CommandCase):
         )  # fmt: skip
         self.assertRegex(said, r"^6 photos; 0\.24 s, 160x120, .* kB: other\.mp4\n$")
         self.assertIn("; 2 s,", self.in_store(*RUN, "--length", "2s"))
+
+    def test_what_the_catalog_knows(self) -> None:
+        """Photos that were judged before are left out by that."""
+        put(self.store, [NOON + at for at in range(4)])
+        catalog = Catalog.open(self.store / OWN / "catalog.sqlite")
+        for number, flag in enumerate((Flag.BROKEN, Flag.COVERED, Flag.BLURRED), 1):
+            entry = catalog.find((CameraId("trap-1"), BOOT, number))
+            assert entry is not None, "it was put there"
+            look = Look(entry.id, None, frozenset({flag}))
+            FindingsWriter(catalog).looked(None, [look], NOON * 1000)
+        catalog.close()
+        said = self.in_store(*RUN, "--skip-dark")
+        self.assertIn("2 photos, left out: 1 broken, 1 covered;", said)
 
     def test_a_board_without_a_name(self) -> None:
         """It has photos like any other: they can be listed, and made into a film."""

@@ -28,6 +28,7 @@ from camd.cli.settings import (
 from camd.config import Loaded, read_duration
 from camd.photo import CameraId
 from camd.store.catalog import CatalogReader
+from camd.store.findings import FindingsReader
 from camd.timelapse import Made, TimelapseError, Wish, missing, parse_size, shoot
 from camd.timelapse.encoder import find_ffmpeg
 from camd.timelapse.film import Told, said
@@ -123,10 +124,11 @@ def timelapse(
         with closing(CatalogReader.open(catalog)) as reader:
             if camera not in reader.totals():
                 raise click.ClickException(f"{root} has no photo of {camera}")
+            findings = FindingsReader(reader)
             try:
                 made = shoot(
                     root, reader, wish, target, ffmpeg, force=force, told=told,
-                    room=_room(loaded, root, target),
+                    flags=lambda entry: findings.flags(entry.id), room=_room(loaded, root, target),
                 )  # fmt: skip
             except TimelapseError as error:
                 raise click.ClickException(str(error)) from error

@@ -92,6 +92,11 @@ class FindingsReader:
                 found[photo] = evolve(known, valid=valid)
         return found
 
+    def flags(self, photo: int) -> frozenset[Flag]:
+        """What is wrong with that photo, as far as anybody has looked."""
+        row = self._one("SELECT flags FROM looks WHERE photo = ?", (photo,))
+        return flags_of(row[0]) if row else frozenset()
+
     def before(self, photo: int) -> int | None:
         """The photo of the same camera that was taken before it, of those with findings."""
         row = self._one(

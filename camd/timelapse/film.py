@@ -71,7 +71,7 @@ def shoot(
     ffmpeg: str,
     *,
     force: bool = False,
-    flags: Callable[[Entry], frozenset[Flag]] | None = None,
+    flags: Callable[[Entry], frozenset[Flag]] = lambda entry: frozenset(),
     told: Told = lambda done, total: None,
     room: Callable[[], bool] = lambda: True,
 ) -> Made:
@@ -79,7 +79,7 @@ def shoot(
 
     :param root: the store's directory.
     :param force: a file that is there already is replaced.
-    :param flags: what is known to be wrong with a photo; None: each is looked at now.
+    :param flags: what is known to be wrong with a photo; where nothing is, it is looked at now.
     :param room: whether the disk may be filled further.
     :raises TimelapseError: there is no film, and no trace of one.
     :raises OSError: *target* cannot be written; what of photos cannot be read is left out.
@@ -168,7 +168,7 @@ class _Film:
     _root: Path
     _reader: CatalogReader
     _wish: Wish
-    _flags: Callable[[Entry], frozenset[Flag]] | None
+    _flags: Callable[[Entry], frozenset[Flag]]
     _told: Told
     _room: Callable[[], bool]
     photos: int = 0
@@ -202,7 +202,7 @@ class _Film:
             if choice.due(entry.taken_ms):
                 choice.shown(entry.taken_ms)
                 found.pictures += 1
-            if wish.length is not None and (not wish.skip_dark or self._fit(entry)):
+            if wish.length is not None and (not wish.skip_dark or self._fit(entry) is not None):
                 found.taken_ms.append(entry.taken_ms)
             self._told(found.photos, 0)
         return found
@@ -246,11 +246,8 @@ class _Film:
 
     def _picture(self, entry: Entry, printer: Printer) -> bytes | None:
         """The photo as a picture; None where it is not fit to be one, which is counted."""
-        jpeg = self._read(entry)
+        jpeg = self._fit(entry)
         if jpeg is None:
-            return None
-        flags = look(jpeg) if self._flags is None else self._flags(entry)
-        if not self._fit_by(flags):
             return None
         try:
             return printer.picture(jpeg, entry.taken_ms)
@@ -258,11 +255,10 @@ class _Film:
             self.left_out["broken"] += 1
             return None
 
-    def _fit(self, entry: Entry) -> bool:
-        if self._flags is not None:
-            return self._fit_by(self._flags(entry))
-        jpeg = self._read(entry)
-        return jpeg is not None and self._fit_by(look(jpeg))
+    def _fit(self, entry: Entry) -> bytes | None:
+        """The photo, where it is fit to be shown."""
+        jpeg = self._read(entry) if self._fit_by(self._flags(entry)) else None
+        return jpeg if jpeg is not None and self._fit_by(look(jpeg)) else None
 
     def _fit_by(self, flags: frozenset[Flag]) -> bool:
         why = Flag.BROKEN if Flag.BROKEN in flags else None
