@@ -10,6 +10,7 @@ config                  one tree of settings, and where each came from
 store                   files whole or not at all, group commit, catalog, retention
 keys, access            who has which key; the page's password, the tokens of programs
 fleet, news, intake     which cameras there are; who wants to hear; every photo's one way in
+timelapse               films of the photos, by way of ffmpeg
 ----------------------  ---------------------------------------------------------------------
 ingest                  the door for boards: TCP and TLS
 upload                  the door for photos by HTTP: PUT, and what the upload sketches POST

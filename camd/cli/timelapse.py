@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,7 @@ def timelapse(
     if needed is not None or ffmpeg is None:
         raise click.ClickException(f"timelapse {needed}")
     if nice:
-        os.nice(19)
+        _give_way()
     signal.signal(signal.SIGTERM, _interrupted)
     wish = Wish(camera, begin, end, zone=zone, **wanted)
     catalog = own_directory(loaded) / "catalog.sqlite"
@@ -133,6 +133,13 @@ def timelapse(
             except TimelapseError as error:
                 raise click.ClickException(str(error)) from error
     _tell(made, target, progress)
+
+
+def _give_way() -> None:
+    """The last to be served, and the first to go where memory runs out."""
+    os.nice(19)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def _moment(option: str, text: str | None, zone: tzinfo | None, end: bool = False) -> int | None:
