@@ -20,6 +20,7 @@ from tests.web_client import WEB, Client, WebCase, port_of
 ALL = "/api/v1/cameras/{camera}/timelapses"
 ONE = f"{ALL}/{{film}}"
 VIDEO = f"{ONE}/video"
+PATIENCE = 40.0
 HERE = "/api/v1/cameras/trap-1/timelapses"
 
 
@@ -61,7 +62,7 @@ class Films(WebCase):
         path = ALL.replace("{camera}", camera)
         film = self.held("POST", ALL, client.ask("POST", path, wish), 202)
         one = f"{path}/{film['id']}"
-        until(lambda: client.get(one).json["ended"], 20, "the film is made")
+        until(lambda: client.get(one).json["ended"], PATIENCE, "the film is made")
         found: dict[str, Any] = self.held("GET", ONE, client.get(one), 200)
         return found
 
@@ -93,7 +94,7 @@ class Films(WebCase):
         self.assertEqual(saved, f'attachment; filename="trap-1_{film["id"]}.mp4"')
 
         folder = daemon.store / OWN / "timelapses"
-        until(lambda: len(self.files(daemon)) == 2)
+        until(lambda: len(self.files(daemon)) == 2, PATIENCE)
         before = self.files(daemon)
         self.assertEqual(daemon.stop(), 0)
         for name in (".camd-x.part", "trap-1_00.mp4", "trap-1_01.json"):
@@ -104,7 +105,7 @@ class Films(WebCase):
         self.assertEqual(self.files(daemon), before)
         self.held("DELETE", ONE, again.ask("DELETE", path), 204)
         self.held("GET", VIDEO, again.get(f"{path}/video"), 404)
-        until(lambda: not self.files(daemon))
+        until(lambda: not self.files(daemon), PATIENCE)
 
     def test_what_fails(self) -> None:
         """A film that cannot be made says why; one of another camera is none of this one's."""
@@ -144,27 +145,27 @@ class Films(WebCase):
         self.assertEqual(full.headers["retry-after"], "30")
         video = client.get(f"{HERE}/{first['id']}/video")
         self.assertIn("not made yet", self.held("GET", VIDEO, video, 409)["detail"])
-        until(lambda: any(name.endswith(".part") for name in self.files(daemon)))
+        until(lambda: any(name.endswith(".part") for name in self.files(daemon)), PATIENCE)
         (child,) = children(daemon.pid, "timelapse")
         self.assertEqual(os.getpriority(os.PRIO_PROCESS, child), 19)
         client.ask("DELETE", f"{HERE}/{first['id']}")
-        until(lambda: client.get(f"{HERE}/{second['id']}").json["state"] == "running")
-        until(lambda: len(self.files(daemon)) == 1)
+        until(lambda: client.get(f"{HERE}/{second['id']}").json["state"] == "running", PATIENCE)
+        until(lambda: len(self.files(daemon)) == 1, PATIENCE)
         self.assertEqual(len(children(daemon.pid, "timelapse")), 1)
         self.assertEqual(daemon.stop(), 0)
         self.assertNotIn("Traceback", daemon.said)
-        until(lambda: not self.files(daemon))
+        until(lambda: not self.files(daemon), PATIENCE)
 
     def test_camd_is_killed(self) -> None:
         """Then the film ends too, by itself."""
         daemon, client = self.web('[timelapse]\nlongest = "1 h"\n')
         self.fill(daemon)
         client.sign_in().ask("POST", HERE, {"length": 3600, "size": "uxga"})
-        until(lambda: any(name.endswith(".part") for name in self.files(daemon)))
+        until(lambda: any(name.endswith(".part") for name in self.files(daemon)), PATIENCE)
         (child,) = children(daemon.pid, "timelapse")
         daemon.kill()
-        until(lambda: not os.path.exists(f"/proc/{child}"))
-        until(lambda: not self.files(daemon))
+        until(lambda: not os.path.exists(f"/proc/{child}"), PATIENCE)
+        until(lambda: not self.files(daemon), PATIENCE)
 
     def test_patience(self) -> None:
         """What takes too long is given up."""
@@ -182,7 +183,7 @@ class Films(WebCase):
         first, second = self.made(client, {}), self.made(client, {})
         self.assertTrue(6_000 < first["made"]["bytes"] < 12_000, first)
         self.assertEqual(client.get(HERE).json["timelapses"], [second])
-        until(lambda: len(self.files(daemon)) == 2)
+        until(lambda: len(self.files(daemon)) == 2, PATIENCE)
 
     def test_no_ffmpeg(self) -> None:
         """Without it, what to install is said at once."""
