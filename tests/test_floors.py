@@ -15,7 +15,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("photo", "findings", "histogram", "sparing"),
     ("wire", "config"),
     # rooms: state and promises
-    ("store", "news", "live"),
+    ("store", "news", "live", "vision"),
     ("private", "fleet", "pictures", "timelapse"),
     ("keys", "authority", "access", "intake", "journal"),
     # doors
