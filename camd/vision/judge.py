@@ -133,7 +133,7 @@ def _smoothed(grey: Grey) -> Grey:
     across += grey[:, 2:-2] * np.float32(0.375)
     down = (across[:-4] + across[4:] + 4 * (across[1:-3] + across[3:-1])) / 16
     down += across[2:-2] * np.float32(0.375)
-    return down
+    return np.asarray(down, np.float32)
 
 
 def _energy(band: Grey, side: int) -> Grey:
