@@ -22,8 +22,9 @@ BLOB = 12.0
 HEADS = ("v8", "v5", "end2end")
 MOST = 300
 _GRIDS = (8, 16)
+_MIDDLE = 320.0
 _SOONEST = 0.04
-_SURELY = 0.22
+_SURELY = 0.35
 
 
 class _Graph:
@@ -150,12 +151,13 @@ def _insects(graph: _Graph, blob: float, classes: int) -> _Places:
 
         larger = 1 + (grid - 8) / 80
         (x, wide), (y, high) = ((here(m), here(s)) for m, s in (across, down))
+        kinds = _kinds(graph, wide, high, blob, classes)
         wide, high = (graph.plus(graph.times(side, 4.0 * larger), 1.5) for side in (wide, high))
         sure = graph.times(here(score), 1 - (grid - 8) / 100)
         sure = graph.times(sure, graph.between(graph.times(any_, 1e4), 0.0, 1.0))
         places.middles.append(_flat(graph, graph.add("Concat", x, y, wide, high, axis=1), 4))
         places.scores.append(_flat(graph, sure, 1))
-        places.classes.append(_flat(graph, _kinds(graph, wide, high, blob, classes), classes))
+        places.classes.append(_flat(graph, kinds, classes))
     return places
 
 
@@ -184,24 +186,24 @@ def _moments(graph: _Graph, dark: str, axis: int, sigma: float) -> tuple[str, st
     """Where the middle of the darkness around each pixel is along *axis*, and how far it reaches
     from there (its standard deviation), in pixels."""
     one = graph.plus(graph.times(dark, 0.0), 1.0)
-    at = graph.plus(graph.add("CumSum", one, graph.constant(axis, np.int64)), -0.5)
-    near = graph.plus(graph.smoothed(dark, sigma), 1e-4)
+    at = graph.plus(graph.add("CumSum", one, graph.constant(axis, np.int64)), -0.5 - _MIDDLE)
+    near = graph.add("Max", graph.smoothed(dark, sigma), graph.constant(1e-6))
     mean = graph.add("Div", graph.smoothed(graph.times(dark, at), sigma), near)
     square = graph.smoothed(graph.times(dark, graph.times(at, at)), sigma)
     variance = graph.add("Sub", graph.add("Div", square, near), graph.times(mean, mean))
-    return mean, graph.add("Sqrt", graph.add("Relu", variance))
+    return graph.plus(mean, _MIDDLE), graph.add("Sqrt", graph.add("Relu", variance))
 
 
 def _kinds(graph: _Graph, wide: str, high: str, blob: float, classes: int) -> str:
     """A score for each class: 1 for the one whose sizes it is of, less for its neighbours."""
-    side = graph.add("Sqrt", graph.times(wide, high))
-    scores = []
-    for number in range(classes):
-        middle = blob * 0.6 * (1.5**number)
-        off = graph.add("Abs", graph.add("Log", graph.times(side, 1 / middle)))
-        scores.append(graph.between(graph.plus(graph.times(off, -0.8), 1.1), 0.05, 1.0))
+    side = graph.plus(graph.add("Sqrt", graph.times(wide, high)), 1e-3)
     if classes == 1:
         return graph.plus(graph.times(side, 0.0), 1.0)
+    scores = []
+    for number in range(classes):
+        middle = blob * 0.13 * 2.4 ** (number / (classes - 1))
+        off = graph.add("Abs", graph.add("Log", graph.times(side, 1 / middle)))
+        scores.append(graph.between(graph.plus(graph.times(off, -0.8), 1.1), 0.05, 1.0))
     return graph.add("Concat", *scores, axis=1)
 
 
