@@ -114,7 +114,9 @@ class Looker:
 def _things(
     views: Views, picture: tuple[int, int], classes: tuple[str, ...], wanted: Wanted
 ) -> tuple[Detection, ...]:
-    found = views[0][1] if len(views) == 1 else merged(picture, views, MOST_CANDIDATES)
+    found = views[0][1]
+    if len(views) > 1:
+        found = merged(picture, views, wanted.overlap, MOST_CANDIDATES)
     each = _detections(found, picture, classes)
     return tuple(thing for thing in each if wanted.zones.counts(thing.box))[: wanted.most]
 

@@ -77,18 +77,32 @@ class _Box:
     def area(self) -> float:
         return float((self.corners[2] - self.corners[0]) * (self.corners[3] - self.corners[1]))
 
+    @property
+    def side(self) -> float:
+        """The longer one."""
+        return float((self.corners[2:] - self.corners[:2]).max())
 
-def merged(picture: tuple[int, int], views: Sequence[tuple[Tile, Found]], most: int) -> Found:
+
+def merged(
+    picture: tuple[int, int], views: Sequence[tuple[Tile, Found]], overlap: float, most: int
+) -> Found:
     """What all *views* saw, each thing once; boxes in pixels of the picture.
 
     What an inner edge cuts gives way to what another view saw whole, and two pieces of one thing
     that nobody saw whole become one. Two boxes of one view both stay: it could tell them apart.
+    The picture as a whole tells only of what is too large to be whole in a tile: the tiles see
+    the rest better.
+
+    :param overlap: of neighbouring tiles, a share of their side.
     """
     boxes = [
         box
         for view, (tile, found) in enumerate(views)
         for box in _boxes(picture, tile, found, view)
     ]
+    side = max((max(t.width, t.height) for t, _ in views if not _is_all(t, picture)), default=0)
+    whole_in_tile = side * (overlap - 2 * _EDGE)
+    boxes = [box for box in boxes if box.rank is not _Rank.WHOLE or box.side > whole_in_tile]
     boxes.sort(key=lambda box: (box.rank, -box.area if box.rank is _Rank.CUT else -box.score))
     by_class: dict[int, list[_Box]] = {}
     for box in boxes:
@@ -103,7 +117,7 @@ def merged(picture: tuple[int, int], views: Sequence[tuple[Tile, Found]], most: 
 
 
 def _boxes(picture: tuple[int, int], tile: Tile, found: Found, view: int) -> list[_Box]:
-    everything = (tile.width, tile.height) == picture
+    everything = _is_all(tile, picture)
     cut = _cut(picture, tile, found.corners)
     return [
         _Box(
@@ -115,6 +129,10 @@ def _boxes(picture: tuple[int, int], tile: Tile, found: Found, view: int) -> lis
         )
         for at in range(len(found))
     ]
+
+
+def _is_all(tile: Tile, picture: tuple[int, int]) -> bool:
+    return (tile.width, tile.height) == picture
 
 
 def _cut(picture: tuple[int, int], tile: Tile, corners: Floats) -> NDArray[np.bool_]:
