@@ -60,7 +60,8 @@ def _stay(corners: Floats, iou: float, most: int) -> Indices:
         kept.append(first)
         both = shared(corners[first], corners[left])
         either = areas[first] + areas[left] - both
-        left = left[~(both > iou * either)]
+        # A box that is less than nothing wide, as a network may give, is in nobody's way.
+        left = left[(either <= 0) | (both <= iou * either)]
     return np.array(kept, np.intp)
 
 

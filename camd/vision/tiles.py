@@ -166,7 +166,9 @@ def _settle(box: _Box, kept: list[_Box]) -> None:
         # One box over two things that the tiles tell apart is no third thing.
         known = float(common.sum()) >= _SHARED * box.area
     else:
-        known = bool(np.any(common >= _SHARED * box.area)) or _joined(box, kept, others, common)
+        seen_whole = np.array([kept[at].rank is not _Rank.CUT for at in others])
+        known = bool(np.any(seen_whole & (common >= _SHARED * box.area)))
+        known = known or _joined(box, kept, others, common)
     if not known:
         kept.append(box)
 
