@@ -30,10 +30,9 @@ _SURELY = 0.35
 class _Graph:
     """Nodes and constants, named as they come."""
 
-    def __init__(self, kind: int) -> None:
+    def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
-        self.kind = kind
 
     def add(self, operation: str, *inputs: str, **attributes: object) -> str:
         name = f"{operation.lower()}_{len(self.nodes)}"
@@ -41,9 +40,8 @@ class _Graph:
         return name
 
     def constant(self, value: object, kind: type | None = None) -> str:
-        default = np.float16 if self.kind == TensorProto.FLOAT16 else np.float32
         name = f"constant_{len(self.constants)}"
-        array: NDArray[np.generic] = np.asarray(value, kind or default)
+        array: NDArray[np.generic] = np.asarray(value, kind or np.float32)
         self.constants.append(numpy_helper.from_array(array, name))
         return name
 
@@ -92,17 +90,20 @@ def build(
     :param size: of the input; width and height where they differ.
     :param blob: how long an insect is, in pixels of the input.
     :param dynamic: it takes pictures of any size.
-    :param half: it calculates in 16 bits; good for being loaded, not for being exact.
+    :param half: pictures go in, and boxes come out, in 16 bits.
     :param metadata: instead of what Ultralytics writes; None leaves an entry out.
     """
     width, height = size if isinstance(size, tuple) else (size, size)
-    graph = _Graph(TensorProto.FLOAT16 if half else TensorProto.FLOAT)
-    places = _insects(graph, blob, len(names))
+    kind = TensorProto.FLOAT16 if half else TensorProto.FLOAT
+    graph = _Graph()
+    picture = graph.add("Cast", "images", to=TensorProto.FLOAT)
+    places = _insects(graph, picture, blob, len(names))
     output = {"v8": _anchor_free, "v5": _objectness, "end2end": _end_to_end}[head](graph, places)
+    output = graph.add("Cast", output, to=kind)
     shape = ["batch", 3, "height", "width"] if dynamic else [1, 3, height, width]
-    given = helper.make_tensor_value_info("images", graph.kind, shape)
+    given = helper.make_tensor_value_info("images", kind, shape)
     first = "batch" if dynamic else 1
-    made = helper.make_tensor_value_info(output, graph.kind, [first, None, None])
+    made = helper.make_tensor_value_info(output, kind, [first, None, None])
     model = helper.make_model(
         helper.make_graph(graph.nodes, "insects", [given], [made], graph.constants),
         opset_imports=[helper.make_opsetid("", 17)],
@@ -134,8 +135,8 @@ class _Places:
         self.classes: list[str] = []
 
 
-def _insects(graph: _Graph, blob: float, classes: int) -> _Places:
-    dark = _darkness(graph)
+def _insects(graph: _Graph, picture: str, blob: float, classes: int) -> _Places:
+    dark = _darkness(graph, picture)
     score, peaks = _peaks(graph, dark, blob)
     across, down = (_moments(graph, dark, axis, blob * 0.5) for axis in (3, 2))
     places = _Places()
@@ -161,12 +162,12 @@ def _insects(graph: _Graph, blob: float, classes: int) -> _Places:
     return places
 
 
-def _darkness(graph: _Graph) -> str:
+def _darkness(graph: _Graph, picture: str) -> str:
     """Of an insect, near 1; of a yellow card and of the grey around a picture, 0."""
     red = graph.constant(np.array([-2.5, 0.0, 0.0]).reshape(1, 3, 1, 1))
     blue = graph.constant(np.array([0.0, 0.0, 1.0]).reshape(1, 3, 1, 1))
-    dark = graph.plus(graph.add("Conv", "images", red), 1.5)
-    grey = graph.plus(graph.add("Conv", "images", blue), -0.35)
+    dark = graph.plus(graph.add("Conv", picture, red), 1.5)
+    grey = graph.plus(graph.add("Conv", picture, blue), -0.35)
     grey = graph.add("Relu", grey)
     return graph.between(graph.add("Sub", dark, graph.times(grey, 5.0)), 0.0, 1.0)
 
@@ -236,7 +237,7 @@ def _end_to_end(graph: _Graph, places: _Places) -> str:
     each = graph.times(places.scores[0], places.classes[0])
     best = graph.add("ReduceMax", each, axes=[1], keepdims=1)
     kind = graph.add("ArgMax", each, axis=1, keepdims=1)
-    kind = graph.add("Cast", kind, to=graph.kind)
+    kind = graph.add("Cast", kind, to=TensorProto.FLOAT)
     x_y, sides = (
         graph.add(
             "Slice", places.middles[0], *(graph.constant([n], np.int64) for n in (low, low + 2, 1))
