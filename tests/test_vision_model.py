@@ -84,6 +84,7 @@ class LoadTests(ModelCase):
             self.assertEqual(load(path).classes, ("a", "b"))
 
     def test_names_that_are_none(self) -> None:
+        """Gaps, other things than names, and code are refused or as good as no names."""
         for names, why in (
             ("{0: 'a', 2: 'b'}", "not numbered from 0"),
             ("{0: 'a', None: 'b'}", "not numbered from 0"),
@@ -112,10 +113,12 @@ class LoadTests(ModelCase):
             self.assertIn("m.onnx", str(error))
 
     def test_wrong_task(self) -> None:
+        """A model that does something else says so."""
         path = build(self.path(), metadata={"task": "segment"}, size=SIZE)
         self.assertIn('a model for "segment": only "detect"', self.refused(path))
 
     def test_no_file(self) -> None:
+        """Nothing there, or a folder."""
         self.assertIn("cannot be read: No such file", self.refused(self.path()))
         folder = self.path()
         folder.mkdir()
@@ -130,6 +133,7 @@ class LoadTests(ModelCase):
             self.assertIn("is no ONNX model that runs here", self.refused(path))
 
     def test_another_size_than_its_own(self) -> None:
+        """A model for one size takes no other."""
         path = build(self.path(), size=SIZE)
         self.assertEqual(load(path, size=(SIZE, SIZE)).size, (SIZE, SIZE))
         self.assertIn(

@@ -128,6 +128,6 @@ def _detections(
     for (x1, y1, x2, y2), score, kind in zip(
         shares.tolist(), found.scores.tolist(), found.classes.tolist(), strict=True
     ):
-        if x2 > x1 and y2 > y1:
-            box = Box(round(x1, 6), round(y1, 6), round(x2 - x1, 6), round(y2 - y1, 6))
+        box = Box(round(x1, 6), round(y1, 6), round(x2 - x1, 6), round(y2 - y1, 6))
+        if box.width > 0 and box.height > 0:
             yield Detection(classes[kind], min(1.0, round(score, 4)), box)

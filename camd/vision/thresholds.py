@@ -22,7 +22,7 @@ class Thresholds:
 
     dark: float = 40.0
     bright: float = 0.5
-    blurred: float = 0.14
+    blurred: float = 0.125
     green: float = 1.5
     covered: float = 64.0
 
