@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 MOST_CANDIDATES = 30_000
 """Boxes that are compared at most, the surest ones."""
 
+_BLOCK = 256
+
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
 
@@ -41,33 +43,55 @@ def suppressed(found: Found, iou: float, most: int) -> Found:
     :param iou: 0 to 1; two of a class that share more are one.
     :param most: so many at most.
     """
-    order = np.argsort(-found.scores, kind="stable")[:MOST_CANDIDATES]
-    found = found.take(order)
-    stays = np.zeros(len(found), np.bool_)
-    for each in np.unique(found.classes):
-        of_class = np.flatnonzero(found.classes == each)
-        stays[of_class[_stay(found.corners[of_class], iou, most)]] = True
-    return found.take(np.flatnonzero(stays)[:most])
+    found = found.take(np.argsort(-found.scores, kind="stable")[:MOST_CANDIDATES])
+    kept = found.take(np.zeros(0, np.intp))
+    for at in range(0, len(found), _BLOCK):
+        block = found.take(np.arange(at, min(at + _BLOCK, len(found))))
+        if len(kept):
+            known = np.any(_alike(kept, block, iou), axis=0)
+            block = block.take(np.flatnonzero(~known))
+        alike = _alike(block, block, iou)
+        stays = np.ones(len(block), np.bool_)
+        for each in range(len(block)):
+            if stays[each]:
+                stays[each + 1 :] &= ~alike[each, each + 1 :]
+        kept = _together(kept, block.take(stays))
+        if len(kept) >= most:
+            break
+    return kept.take(np.arange(min(most, len(kept))))
 
 
-def _stay(corners: Floats, iou: float, most: int) -> Indices:
-    """Which of the boxes of one class stay; the surest come first in *corners*."""
-    areas = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
-    left = np.arange(len(corners))
-    kept: list[int] = []
-    while len(left) and len(kept) < most:
-        first, left = left[0], left[1:]
-        kept.append(first)
-        both = shared(corners[first], corners[left])
-        either = areas[first] + areas[left] - both
-        # A box that is less than nothing wide, as a network may give, is in nobody's way.
-        left = left[(either <= 0) | (both <= iou * either)]
-    return np.array(kept, np.intp)
+def _alike(some: Found, others: Found, iou: float) -> NDArray[np.bool_]:
+    """For each of *some* which of *others* is the same thing."""
+    one, other = some.corners[:, None], others.corners[None]
+    both = _common(one, other)
+    either = _areas(one) + _areas(other) - both
+    # A box that is less than nothing wide, as a network may give, is in nobody's way.
+    same: NDArray[np.bool_] = (both > iou * either) & (either > 0)
+    same &= some.classes[:, None] == others.classes
+    return same
+
+
+def _together(one: Found, other: Found) -> Found:
+    return Found(
+        np.concatenate((one.corners, other.corners)),
+        np.concatenate((one.scores, other.scores)),
+        np.concatenate((one.classes, other.classes)),
+    )
+
+
+def _areas(corners: Floats) -> Floats:
+    areas: Floats = (corners[..., 2] - corners[..., 0]) * (corners[..., 3] - corners[..., 1])
+    return areas
+
+
+def _common(one: Floats, other: Floats) -> Floats:
+    wide = np.minimum(one[..., 2], other[..., 2]) - np.maximum(one[..., 0], other[..., 0])
+    high = np.minimum(one[..., 3], other[..., 3]) - np.maximum(one[..., 1], other[..., 1])
+    common: Floats = np.maximum(wide, 0) * np.maximum(high, 0)
+    return common
 
 
 def shared(box: Floats, others: Floats) -> Floats:
     """The area that *box* has in common with each of *others*."""
-    wide = np.minimum(box[2], others[:, 2]) - np.maximum(box[0], others[:, 0])
-    high = np.minimum(box[3], others[:, 3]) - np.maximum(box[1], others[:, 1])
-    common: Floats = np.maximum(wide, 0) * np.maximum(high, 0)
-    return common
+    return _common(box, others)
