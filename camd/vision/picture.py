@@ -61,11 +61,11 @@ def decoded(jpeg: bytes, limits: Limits, large: bool) -> Decoded | None:
         times = _halves(width, height)
         if large:
             image.load()
-            small = image.convert("RGB").reduce(times)
+            small = _coloured(image).reduce(times)
         else:
             image.draft("RGB", (-(-width // times), -(-height // times)))
             image.load()
-            small = image.convert("RGB")
+            small = _coloured(image)
     except Image.DecompressionBombError:
         raise NoPhotoError("it is larger than any photo") from None
     except (OSError, SyntaxError, ValueError, EOFError, ArithmeticError, MemoryError) as error:
@@ -92,9 +92,13 @@ def _halves(width: int, height: int) -> int:
     return times
 
 
+def _coloured(image: Picture) -> Picture:
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
 def _pixels(image: Picture) -> Pixels:
     """Four bytes a pixel, as Pillow has them."""
-    rgb = image.convert("RGB")
+    rgb = _coloured(image)
     flat = np.frombuffer(rgb.tobytes("raw", "RGBX"), np.uint8)
     return flat.reshape(rgb.height, rgb.width, 4)
 
