@@ -185,6 +185,18 @@ class LineTests(SynchronousTestCase):
             except LineError:
                 pass
 
+    def test_light(self) -> None:
+        """Whoever only steers needs none of the heavy packages."""
+        code = (
+            "import sys\n"
+            "sys.modules.update(dict.fromkeys(('numpy', 'PIL', 'onnxruntime')))\n"
+            "import camd.vision.lines, camd.vision.thresholds, camd.vision.zones\n"
+            "print(camd.vision.lacking(detect=False))"
+        )
+        said = subprocess.run((sys.executable, "-c", code), capture_output=True, check=True).stdout
+        wanted = 'judging photos needs numpy and Pillow: pip install "camd[judge]"\n'
+        self.assertEqual(said.decode(), wanted)
+
     @given(st.binary(max_size=60))
     def test_any_bytes(self, line: bytes) -> None:
         """So are bytes that are no JSON."""
