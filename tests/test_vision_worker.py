@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+import camd
 from camd.findings import Box, Detection, Flag
 from camd.pictures import Album
 from camd.vision import conveyor
@@ -46,6 +47,7 @@ from tests.models import build
 from tests.pictures import insects
 
 PATIENCE = 60.0
+ENVIRON = {**os.environ, "PYTHONPATH": str(Path(camd.__file__).parents[1])}
 ids = st.integers(0, 2**63 - 1)
 shares = st.floats(0, 1, allow_nan=False)
 names = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=12)
@@ -197,7 +199,9 @@ class LineTests(SynchronousTestCase):
             "import camd.vision.lines, camd.vision.thresholds, camd.vision.zones\n"
             "print(camd.vision.lacking(detect=False))"
         )
-        said = subprocess.run((sys.executable, "-c", code), capture_output=True, check=True).stdout
+        said = subprocess.run(
+            (sys.executable, "-c", code), capture_output=True, check=True, env=ENVIRON
+        ).stdout
         wanted = 'judging photos needs numpy and Pillow: pip install "camd[judge]"\n'
         self.assertEqual(said.decode(), wanted)
 
@@ -353,6 +357,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            env=ENVIRON,
         )
 
     def say(self, line: bytes) -> None:
@@ -454,7 +459,7 @@ class WorkerTests(FileCase):
         )
         parent = subprocess.Popen(
             (sys.executable, "-c", code, str(reading)),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(reading,),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(reading,), env=ENVIRON,
         )  # fmt: skip
         os.close(reading)
         self.addCleanup(parent.communicate)
