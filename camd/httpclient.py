@@ -264,7 +264,8 @@ class Client:
     async def post(
         self, url: str, body: bytes, fields: Mapping[str, str], most: int, seconds: float
     ) -> Reply:
-        """The whole answer to *body*, which goes with the header *fields*; bounds as in `get`.
+        """The answer to *body*, which goes with the header *fields*. Bounds are as in `get`, but
+        an answer that is too long or too slow has its status and no body.
 
         :raises AnswerError: there is none.
         """
@@ -278,7 +279,12 @@ class Client:
             body = _Collecting(most, hold)
             response.deliverBody(body)
             left = max(0.001, due - self.reactor.seconds())
-            chunks = await body.done.addTimeout(left, self.reactor)
+            try:
+                chunks = await body.done.addTimeout(left, self.reactor)
+            except (AnswerError, TimeoutError):
+                if request.body is None:
+                    raise
+                chunks = ()  # what was posted is there, and its status says what became of it
             return Reply(response.code, _fields(response), chunks)
         except _FAILURES as error:
             raise AnswerError(_why(error, seconds)) from error
