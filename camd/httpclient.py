@@ -11,6 +11,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 from OpenSSL.SSL import Error as TlsError
+from service_identity import VerificationError
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import (
@@ -29,6 +30,7 @@ from twisted.web.client import (
     URI,
     Agent,
     FileBodyProducer,
+    RequestTransmissionFailed,
     ResponseDone,
     ResponseFailed,
     ResponseNeverReceived,
@@ -46,10 +48,12 @@ _FAILURES = (
     ConnectingCancelledError,
     ConnectionClosed,
     DNSLookupError,
+    RequestTransmissionFailed,
     ResponseFailed,
     ResponseNeverReceived,
     TimeoutError,
     TlsError,
+    VerificationError,
 )
 
 Hold = Callable[[int], bool]
@@ -349,7 +353,7 @@ def _why(error: BaseException, seconds: float) -> str:
         return _why(reasons[-1].value, seconds)
     if isinstance(error, TimeoutError | CancelledError | ConnectingCancelledError):
         return f"it did not answer within {seconds:g} s"
-    if isinstance(error, TlsError):
+    if isinstance(error, TlsError | VerificationError):
         return f"its certificate cannot be trusted, or TLS failed: {error}"
     text = getattr(error, "osError", None) or str(error) or type(error).__name__
     return f"it cannot be reached: {text}"

@@ -23,7 +23,7 @@ from camd.fleet import Camera, Fleet
 from camd.news import Item, Kind
 from camd.photo import CameraId
 from camd.publish.letter import Alert
-from camd.store.naming import session_begin, session_day
+from camd.store.naming import AHEAD_SANE, session_begin, session_day
 
 log = Logger()
 
@@ -134,9 +134,8 @@ class Alerts:
         elif item.kind is Kind.POOR:
             self._poor.setdefault(camera, (item.when, item.text))
             self.save()
-        elif item.kind is Kind.GOOD:
-            if self._poor.pop(camera, None) is not None:
-                self.save()
+        elif item.kind is Kind.GOOD and self._poor.pop(camera, None) is not None:
+            self.save()
 
     def look(self) -> "Deferred[None]":
         """Fires when every rule was looked at. Does nothing while the last look is not over."""
@@ -305,7 +304,7 @@ class Alerts:
         """Unix seconds from which and until which is counted."""
         now = self.now()
         if entry.when.per is Per.HOUR:
-            return now - _HOUR, now
+            return now - _HOUR, now + AHEAD_SANE
         zone, noon = self._zone(camera), entry.when.per is Per.NIGHT
         day = session_day(now, zone, noon)
         return session_begin(day, zone, noon), session_begin(day, zone, noon, 1)

@@ -110,7 +110,7 @@ class Broker:
             self._answered, c, bool(code.is_failure), str(code)
         )
         client.on_connect_fail = lambda c, _u: hand(self._away, c, "it cannot be reached")
-        client.on_disconnect = lambda c, _u, _f, code, _p: hand(self._away, c, str(code))
+        client.on_disconnect = lambda c, _u, _f, code, _p: hand(self._left, c, str(code))
         client.on_message = lambda c, _u, said: hand(
             self._heard, c, said.topic, bytes(said.payload), bool(said.retain)
         )
@@ -155,7 +155,8 @@ class Broker:
         """Fires when the broker has it; fails with `UndeliveredError`."""
         done: Deferred[None] = Deferred()
         if not self._publish(topic, payload, False, max(1, self.mqtt.qos), done):
-            done.errback(UndeliveredError(f"{self.host}: the broker is away: {self.why}"))
+            why = f"{self.host}: the broker is away: {self.why}"
+            done.errback(UndeliveredError(why, untried=True))
         return done
 
     def _publish(
@@ -188,6 +189,10 @@ class Broker:
         if client is self._client:
             self._say(why)
             self._lost(why)
+
+    def _left(self, client: Any, why: str) -> None:
+        if self.connected:  # else it was never let in, which has been said
+            self._away(client, why)
 
     def _say(self, why: str) -> None:
         if self.connected or why != self.why:

@@ -7,6 +7,7 @@ left alone for a while, longer each time; what comes for it meanwhile waits in i
 
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from attrs import define, field
@@ -45,12 +46,15 @@ class UndeliveredError(Exception):
     :ivar after: seconds that its target wants to be left alone, or None.
     :ivar alone: it lies with this delivery: others may go on.
     :ivar gone: its target wants nothing more, ever.
+    :ivar untried: nothing was sent, as its target is known to be away.
     """
 
     def __init__(
-        self, why: str, *, after: float | None = None, alone: bool = False, gone: bool = False
-    ) -> None:
+        self, why: str, *, after: float | None = None, alone: bool = False, gone: bool = False,
+        untried: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(why)
+        self.untried = untried
         self.after = after
         self.alone = alone
         self.gone = gone
@@ -81,6 +85,7 @@ class Lane:
     _sleeping: "Deferred[None] | None" = None
     _pausing: bool = False
     _woken: bool = False
+    _over: bool = False
 
     def start(self) -> None:
         if self._work is None:
@@ -89,6 +94,7 @@ class Lane:
             work.addErrback(self._ended)
 
     def stop(self) -> None:
+        self._over = True
         work, self._work = self._work, None
         if work is not None:
             work.cancel()
@@ -134,11 +140,13 @@ class Lane:
         now_ms, bounds = self.courier.now_ms, self.courier.config()
         return self.courier.ask(lambda box: box.turn(self.target, outcome, now_ms, bounds))
 
-    async def _try(self, delivery: Delivery) -> tuple[Outcome, float]:
+    async def _try(self, delivery: Delivery) -> tuple[Outcome | None, float]:
         """What became of it, and for how many seconds the target is left alone now."""
         try:
             await self.way.deliver(delivery)
         except UndeliveredError as error:
+            if self._over:
+                raise CancelledError from None  # it was stopped in the middle, and says so
             why, found = str(error), error
         except CancelledError:
             raise
@@ -162,13 +170,17 @@ class Lane:
         delay = min(bounds.retry_most, bounds.retry * 2.0 ** min(tries, 30))
         delay *= 0.5 + self.courier.chance() / 2
         delay = max(delay, min(found.after or 0.0, bounds.give_up))
+        if found.untried:
+            return None, delay
         last = delivery.tries + 1 >= bounds.tries
         if last:
             log.error(
                 "{target}: given up after {tries} tries: {why}", target=self.target,
                 tries=delivery.tries + 1, why=why,
             )  # fmt: skip
-        due = None if last else self.courier.now_ms + round(delay * 1000)
+        # A target that is left alone begins with this one again.
+        later = delay if found.alone else 0.0
+        due = None if last else self.courier.now_ms + round(later * 1000)
         return Outcome(delivery.id, why, due), 0.0 if found.alone else delay
 
     async def _sleep(self, seconds: float | None, pausing: bool = False) -> None:
@@ -334,7 +346,7 @@ class Courier:
             self.complain(failure.value or failure)
         self._gathered[:0] = writings
         for key, value in memory.items():
-            self._memory.setdefault(key, lambda value=value: value)
+            self._memory.setdefault(key, partial(_same, value))
         self._soon(AGAIN)
 
     def complain(self, error: object) -> None:
@@ -347,3 +359,7 @@ class Courier:
     def _soon(self, seconds: float) -> None:
         if self._call is None and self._flying is None and self._workers is not None:
             self._call = self.reactor.callLater(seconds, self.flush)
+
+
+def _same(value: T) -> T:
+    return value

@@ -52,7 +52,7 @@ def message(mail: MailConfig, delivery: Delivery) -> bytes:
     made["Date"] = formatdate(delivery.made_ms / 1000)
     made["Message-ID"] = f"<{delivery.name}@{mail.sender.rpartition('@')[2]}>"
     made["Auto-Submitted"] = "auto-generated"
-    made.set_content(said["text"] + "\n")
+    made.set_content(said["text"] + "\n", cte="quoted-printable")
     return made.as_bytes()
 
 

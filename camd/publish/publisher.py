@@ -234,7 +234,7 @@ class Publisher:
             self.courier.no_lane(target)
         for target, way in ways.items():
             self.courier.lane(target, way)
-        self._bury(kept | set(self._ways.hooks))
+        self._bury(kept)
 
     def _set_up_bridge(self) -> None:
         config = self.config()
@@ -268,12 +268,12 @@ class Publisher:
             lane.wake(now=True)
 
     def _bury(self, kept: Iterable[str]) -> None:
-        """What waits for who is configured no more is given up, and shown."""
+        """What waits for who is configured no more, or wants no more, is given up, and shown."""
         there = set(kept)
 
         def bury(box: Outbox) -> int:
             others = set(box.waiting()) - there
-            why = "it is not configured any more"
+            why = "its target is not configured any more"
             return box.bury(others, why, self.courier.now_ms, self.config().publish)
 
         def buried(count: int) -> None:
@@ -354,7 +354,7 @@ class Publisher:
             "is tried again by hand", target=target, why=why,
         )  # fmt: skip
         self._gone[target] = _mark(way.entry)
-        self.courier.remember("gone", lambda: self._gone)
+        self.courier.remember("gone", lambda: dict(self._gone))
         self.reactor.callLater(0, self._close, target, why)
 
     def _close(self, target: str, why: str) -> None:
@@ -421,7 +421,7 @@ class Publisher:
             if target is None:
                 return False
             if self._gone.pop(target, None) is not None:
-                self.courier.remember("gone", lambda: self._gone)
+                self.courier.remember("gone", lambda: dict(self._gone))
             way = self._ways.hooks.get(target)
             if target not in self.courier.lanes and way is not None:
                 self.courier.lane(target, way)
