@@ -38,7 +38,9 @@ RULES = st.one_of(
         SIGNS, st.integers(0, 100).map(float),
     ),
     st.builds(
-        lambda label, sign, count, per: When(Subject.COUNT, sign, float(count), Share(), label, per),
+        lambda label, sign, count, per: When(
+            Subject.COUNT, sign, float(count), label=label, per=per
+        ),
         LABELS, MORE, st.integers(1, 10**6), st.sampled_from(list(Per)),
     ),
 )  # fmt: skip
@@ -142,7 +144,10 @@ class Telling(FilesTestCase):
             ('[[alert]]\nwhen = "silent > 2"', 'alert[#1].when: got "silent > 2", wants "silent"'),
             ('[[alert]]\nwhen = 5', "alert[#1].when: got 5, wants a rule"),
             ('[[alert]]\nname = "x"', "alert[#1].when: got nothing, wants a value"),
-            ('[[alert]]\nwhen = "poor"\nquiet = "22-7"', 'alert[#1].quiet: got "22-7", wants hours'),
+            (
+                '[[alert]]\nwhen = "poor"\nquiet = "22-7"',
+                'alert[#1].quiet: got "22-7", wants hours',
+            ),
             ('[[alert]]\nwhen = "poor"\nto = ["mail"]', 'alert[#1].to: got ["mail"], wants ways'),
             (
                 '[[alert]]\nwhen = "disk < 5 %"\ncameras = ["a"]',
@@ -155,7 +160,8 @@ class Telling(FilesTestCase):
                 'webhook[#1].name: got "mail", wants another name',
             ),
             (
-                '[[webhook]]\nurl = "http://x"\nname = "a"\n[[webhook]]\nurl = "http://y"\nname = "a"',
+                '[[webhook]]\nurl = "http://x"\nname = "a"\n'
+                '[[webhook]]\nurl = "http://y"\nname = "a"',
                 'webhook[#2].name: got "a", wants a name that is not taken',
             ),
             (

@@ -198,7 +198,7 @@ class Telling(MqttCase):
             )  # fmt: skip
         config = await self.kept(CONFIG, "count_fungusX20gnat")
         part = config["cmps"]["count_fungusX20gnat"]
-        self.assertEqual(part["value_template"], "{{ value_json.counts['fungusX20gnat'] }}")
+        self.assertEqual(part["value_template"], "{{ value_json.counts.get('fungusX20gnat') }}")
         state = await self.kept(STATE, '"fungusX20gnat": 7')
         self.assertEqual(state["counts"], {"fungusX20gnat": 7})
         camera, label, since, until = counted[0]
@@ -301,6 +301,19 @@ class Coming(MqttCase):
         publisher.sync()
         await true(lambda: CONFIG not in self.listener.kept, why="discovery was switched off")
         await self.kept(STATE)
+
+    async def test_moved(self) -> None:
+        """With another instance all is told anew, and nothing is left of the old names."""
+        publisher = await self.joined()
+        self.camera(publisher)
+        publisher.news.tell(Kind.CAME, TRAP, "came")
+        await self.kept(CONFIG)
+        await self.kept(STATE)
+        self.config = evolve(self.config, mqtt=self.mqtt(instance="barn"))
+        publisher.sync()
+        await self.kept(CONFIG.replace("farm", "barn"))
+        await self.kept(STATE.replace("farm", "barn"))
+        await true(lambda: not [topic for topic in self.listener.kept if "farm" in topic])
 
     async def test_farewell(self) -> None:
         """A stop says so; a change of process does not."""

@@ -352,7 +352,7 @@ class Alerting(HookCase):
         publisher = self.publisher(webhook=(self.hook(),), alert=rules)
         await self.begun(publisher)
         for _ in range(2):
-            camera = self.camera(publisher, last_photo=NOW - 10**6)
+            self.camera(publisher, last_photo=NOW - 10**6)
             publisher.alerts._started = NOW - 10**6
             await publisher.alerts.look()
             await true(lambda: self.receiver.posts)
@@ -360,8 +360,8 @@ class Alerting(HookCase):
             publisher = self.publisher()
             await self.begun(publisher)
         await deferLater(reactor, 0.3)
-        self.assertEqual(len(self.receiver.posts), 1)
-        self.assertTrue(camera)
+        # The stop may have come before the answer: then the same is told once more, by its name.
+        self.assertEqual(len({post.fields["webhook-id"] for post in self.receiver.posts}), 1)
 
 
 class Wording(SynchronousTestCase):

@@ -2,14 +2,17 @@
 
 * ``publisher``: the one that knows the others, and is all that the roof sees of them.
 * ``outbox``, ``courier``: what waits until it is delivered, over restarts too; who delivers it.
-* ``webhook``, ``mail``, ``broker``: the ways by which it goes. ``letter``: what is said.
+* ``ways``, ``webhook``, ``mail``, ``broker``: how it goes. ``letter``: what is said. ``report``: how
+  it went.
 * ``alerts``: which rules hold, and what was told of that.
-* ``bridge``, ``discovery``: every camera's state by MQTT, as Home Assistant has it.
+* ``bridge``, ``discovery``, ``tally``, ``order``: every camera by MQTT, as Home Assistant has it,
+  and what it is told from there.
 
 News is heard in the reactor's thread and only put aside there; files, JSON and the network come
 after.
 """
 
-from camd.publish.publisher import Publisher, PublishError
+from camd.publish.publisher import Publisher
+from camd.publish.ways import PublishError
 
 __all__ = ["PublishError", "Publisher"]

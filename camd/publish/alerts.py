@@ -95,17 +95,17 @@ class Alerts:
     _measured: set[CameraId] = field(factory=set)
     _found: dict[tuple[CameraId, str], None] = field(factory=dict)
     _started: float = 0.0
-    _looking: bool = False
+    _asked: set[Key] = field(factory=set)
 
     def restore(self, memory: Any) -> None:
         """From now on it is looked; *memory*: what was saved, or None."""
         self._started = self.now()
-        self._standing, self._poor = {}, {}
+        self._asked.clear()
         if isinstance(memory, Mapping):
             for title, rule, camera, since, told, window in memory.get("standing", ()):
-                self._standing[title, rule, camera] = Standing(since, told, window)
+                self._standing.setdefault((title, rule, camera), Standing(since, told, window))
             for camera, (since, why) in memory.get("poor", {}).items():
-                self._poor[CameraId(camera)] = (since, why)
+                self._poor.setdefault(CameraId(camera), (since, why))
         for entry in self.config().alerts:
             if entry.when.subject is Subject.COUNT:
                 for camera in entry.cameras or self.fleet.cameras:
@@ -138,20 +138,8 @@ class Alerts:
             self.save()
 
     def look(self) -> "Deferred[None]":
-        """Fires when every rule was looked at. Does nothing while the last look is not over."""
-        if self._looking:
-            done: Deferred[None] = Deferred()
-            done.callback(None)
-            return done
-        self._looking = True
-
-        def over(result: Any) -> Any:
-            self._looking = False
-            return result
-
-        return Deferred.fromCoroutine(self._look()).addBoth(over)
-
-    async def _look(self) -> None:
+        """Fires when every rule was looked at; what was asked for and is not answered yet is not
+        asked for again."""
         alerts = self.config().alerts
         measured, self._measured = self._measured, set()
         self._drop({(entry.title, str(entry.when)) for entry in alerts})
@@ -162,7 +150,7 @@ class Alerts:
         for entry in alerts:
             match entry.when.subject:
                 case Subject.DISK:
-                    asked.append(self._room_for(entry))
+                    asked += self._room_for(entry)
                 case Subject.COUNT:
                     asked += self._count(entry, found)
                 case Subject.SILENT | Subject.POOR:
@@ -172,8 +160,7 @@ class Alerts:
                     for camera in self._cameras(entry):
                         if camera.id in measured or self._key(entry, camera.id) in self._standing:
                             self._measure(entry, camera)
-        if asked:
-            await gatherResults(asked)
+        return gatherResults(asked).addCallback(lambda _: None)
 
     def memory(self) -> dict[str, Any]:
         """What `restore` is to be given behind a restart."""
@@ -250,11 +237,17 @@ class Alerts:
         rounded = size_text(Bytes(free // 10**8 * 10**8 if free > 10**9 else free // 1000 * 1000))
         self._judge(entry, None, holds, f"{rounded} free on the disk, {percent:.1f} %")
 
-    def _room_for(self, entry: AlertEntry) -> "Deferred[None]":
+    def _room_for(self, entry: AlertEntry) -> "list[Deferred[None]]":
+        key = self._key(entry, None)
+        if key in self._asked:
+            return []
+        self._asked.add(key)
+
         def failed(failure: Failure) -> None:
             log.error("the disk's room cannot be looked at: {why}", why=failure.getErrorMessage())
 
-        return Deferred.fromCoroutine(self._disk(entry)).addErrback(failed)
+        looked = Deferred.fromCoroutine(self._disk(entry)).addErrback(failed)
+        return [looked.addBoth(lambda _: self._asked.discard(key))]
 
     def _count(
         self, entry: AlertEntry, found: list[tuple[CameraId, str]]
@@ -270,7 +263,13 @@ class Alerts:
         }  # fmt: skip
         if entry.cameras:
             ids &= set(entry.cameras)
-        return [self._counted(entry, id, counts) for id in sorted(ids) if id in self.fleet]
+        asked = []
+        for id in sorted(ids):
+            if self._key(entry, id) in self._asked:
+                self._found[id, label] = None
+            elif id in self.fleet:
+                asked.append(self._counted(entry, id, counts))
+        return asked
 
     def _counted(self, entry: AlertEntry, camera: CameraId, counts: Counts) -> "Deferred[None]":
         since, until = self._window(entry, camera)
@@ -297,8 +296,9 @@ class Alerts:
             log.error("{label} cannot be counted: {why}", label=label,
                       why=failure.getErrorMessage())  # fmt: skip
 
+        self._asked.add(key)
         asked = counts(camera, label, round(since * 1000), round(until * 1000))
-        return asked.addCallbacks(count, failed)
+        return asked.addCallbacks(count, failed).addBoth(lambda _: self._asked.discard(key))
 
     def _window(self, entry: AlertEntry, camera: CameraId) -> tuple[float, float]:
         """Unix seconds from which and until which is counted."""

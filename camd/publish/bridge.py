@@ -6,31 +6,28 @@ does. Events are not retained; what must not be lost, alerts, comes by the outbo
 
 import json
 import os
-import re
 from collections.abc import Callable
-from datetime import tzinfo
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from attrs import define, field
+from attrs import astuple, define, field
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from camd.config import Config
-from camd.fleet import Camera, CommandError, Fleet
+from camd.fleet import DAY, Camera, CommandError, Fleet
 from camd.news import Item, Kind
-from camd.offered import checked
 from camd.photo import CameraId, Receipt, is_camera_id
 from camd.publish import discovery
 from camd.publish.alerts import Counts
 from camd.publish.broker import OFFLINE, ONLINE, Broker, instance_of
 from camd.publish.discovery import Device, Topics
 from camd.publish.letter import Letter, counted, iso, of_findings, plain
+from camd.publish.order import read_order
 from camd.publish.outbox import Delivery
+from camd.publish.tally import Tally
 from camd.sparing import Sparing
-from camd.store.naming import session_begin, session_day
 from camd.thumbnails import NoPictureError, shrunk
 from camd.workers import BusyError, Workers
 
@@ -40,15 +37,13 @@ TARGET = "mqtt"
 WIDTH = 640
 """Pixels of a thumbnail's width at most."""
 
-MOST_LABELS = 50
-"""Classes of a camera that have a sensor each."""
-
 AT_ONCE = 200
 """Cameras that are told of in one go; the rest has its turn with the next."""
 
+READ_AT_ONCE = 16
+"""Photos that are read and made small at the same time."""
+
 _EVENTS = {kind: kind.value for kind in (Kind.SILENT, Kind.BACK, Kind.POOR, Kind.GOOD)}
-_NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,6})?", re.ASCII)
-_WORDS = {"ON": 1, "OFF": 0, "on": 1, "off": 0, "true": 1, "false": 0}
 
 
 def alert_body(letter: Letter) -> str:
@@ -83,16 +78,15 @@ class Bridge:
     save: Callable[[], None]
     topics: Topics = field(init=False)
     broker: Broker = field(init=False)
+    tally: Tally = field(init=False)
     _dirty: dict[CameraId, None] = field(factory=dict)
     _photos: dict[CameraId, Receipt] = field(factory=dict)
     _reading: set[CameraId] = field(factory=set)
     _known: dict[CameraId, dict[str, Any]] = field(factory=dict)
     _before: set[CameraId] = field(factory=set)
-    _labels: dict[CameraId, list[str]] = field(factory=dict)
-    _counted: dict[CameraId, dict[str, int]] = field(factory=dict)
-    _days: dict[CameraId, str] = field(factory=dict)
     _poor: set[CameraId] = field(factory=set)
     _connected: int = -1
+    _former: Topics | None = None
     _sparing: Sparing = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -104,21 +98,25 @@ class Bridge:
             mqtt, topics.status, subscriptions, self.reactor, self._heard, self._joined,
             lambda: None,
         )  # fmt: skip
+        self.tally = Tally(self.config, self.now, self.counts, self._touch)
         self._sparing = Sparing(self.reactor.seconds, lambda: 1.0)
 
     def restore(self, memory: Any) -> None:
         """*memory*: what was saved, or None."""
         if isinstance(memory, dict):
             self._before = {CameraId(camera) for camera in memory.get("cameras", ())}
-            self._labels = {CameraId(c): list(own) for c, own in memory.get("labels", {}).items()}
+            self.tally.restore(memory.get("labels", {}))
             self._poor = {CameraId(camera) for camera in memory.get("poor", ())}
+            former = memory.get("topics")
+            self._former = Topics(*former) if former else None
 
     def memory(self) -> dict[str, Any]:
         """What `restore` is to be given behind a restart."""
         return {
             "cameras": sorted(self._before | set(self._known)),
-            "labels": {camera: list(labels) for camera, labels in self._labels.items()},
+            "labels": self.tally.memory(),
             "poor": sorted(self._poor),
+            "topics": list(astuple(self._former or self.topics)),
         }
 
     # ---- what is heard of cameras
@@ -147,15 +145,8 @@ class Bridge:
 
     def _found(self, camera: CameraId, item: Item) -> None:
         assert item.findings is not None, "it was looked at"
-        labels = self._labels.setdefault(camera, [])
-        before = len(labels)
-        for label in counted(item.findings):
-            if label not in labels and len(labels) < MOST_LABELS:
-                labels.append(label)
-        if len(labels) > before:
+        if self.tally.saw(camera, counted(item.findings), counted(item.findings, fresh=True)):
             self.save()
-        for label in counted(item.findings, fresh=True):
-            self._count(camera, label)
         said = {"event_type": "found", "text": plain(item.text), "when": iso(item.when)}
         found = of_findings(item.findings)
         del found["detections"]
@@ -166,44 +157,22 @@ class Bridge:
         if self.broker.room:
             self.broker.publish(self.topics.of(camera, "event"), discovery.text(said))
 
-    def _count(self, camera: CameraId, label: str) -> None:
-        counts = self.counts()
-        if counts is None or label not in self._labels.get(camera, ()):
-            return
-        settings = self.config().camera(camera)
-        zone: tzinfo | None = ZoneInfo(settings.timezone) if settings.timezone else None
-        noon = settings.session == "noon"
-        day = self._days[camera] = session_day(self.now(), zone, noon)
-        since, until = (session_begin(day, zone, noon, later) for later in (0, 1))
-
-        def count(number: int) -> None:
-            self._counted.setdefault(camera, {})[label] = number
-            self._dirty[camera] = None
-
-        asked = counts(camera, label, round(since * 1000), round(until * 1000))
-        asked.addCallbacks(count, self._uncounted)
-
-    def _uncounted(self, failure: Failure) -> None:
-        if self._sparing.left_out("", "count") is not None:
-            log.error("mqtt: nothing can be counted: {why}", why=failure.getErrorMessage())
-
     def new_day(self) -> None:
-        """Where a day has begun since the last time, all is counted anew."""
-        for camera, labels in self._labels.items():
-            settings = self.config().camera(camera)
-            zone = ZoneInfo(settings.timezone) if settings.timezone else None
-            today = session_day(self.now(), zone, settings.session == "noon")
-            if self._days.get(camera) != today and camera in self.fleet:
-                for label in labels:
-                    self._count(camera, label)
-        for id, camera_ in self.fleet.cameras.items():
-            if camera_.photos_today and camera_.today != int(self.now() // 86_400):
-                self._dirty[id] = None
+        """A day may have begun since the last time."""
+        self.tally.new_day(self.fleet.cameras)
+        for id, camera in self.fleet.cameras.items():
+            if camera.photos_today and camera.today != int(self.now() // DAY):
+                self._touch(id)
+
+    def _touch(self, camera: CameraId) -> None:
+        """What is known of it has changed."""
+        self._dirty[camera] = None
 
     # ---- what is said of them
 
     def _joined(self) -> None:
         """The broker, or Home Assistant, is there again: it hears everything."""
+        self._move()
         self._known.clear()
         self._connected = -1
         mqtt = self.config().mqtt
@@ -215,6 +184,30 @@ class Bridge:
                 if camera.latest is not None:
                     self._photos.setdefault(id, camera.latest)
         self.joined()
+
+    def refresh(self) -> None:
+        """What is told of every camera may be another thing now."""
+        for id in self.fleet.cameras:
+            self._dirty[id] = None
+
+    def _move(self) -> None:
+        """What was told under other topics is taken back."""
+        former, self._former = self._former, None
+        if former is None or former == self.topics:
+            return
+        for id in sorted(self._before):
+            self._erase(former, id)
+        for topic in (former.config(None), former.of(None, "state"), former.status):
+            self.broker.publish(topic, b"", retain=True)
+        self._before.clear()
+        self.save()
+
+    def _erase(self, topics: Topics, id: CameraId) -> None:
+        for topic in (
+            topics.config(id),
+            *(topics.of(id, last) for last in ("state", "availability", "image")),
+        ):
+            self.broker.publish(topic, b"", retain=True)
 
     def say(self) -> None:
         """What has changed since the last time is said."""
@@ -234,7 +227,9 @@ class Bridge:
             self.broker.publish(self.topics.of(None, "state"), discovery.text(state), retain=True)
         if self.config().mqtt.photos != "none":
             for id in list(self._photos):
-                if id not in self._reading and self.broker.room:
+                if len(self._reading) >= READ_AT_ONCE or not self.broker.room:
+                    break
+                if id not in self._reading:
                     self._show(id, self._photos.pop(id))
         else:
             self._photos.clear()
@@ -264,14 +259,13 @@ class Bridge:
         config = self.config()
         return Device(
             camera.id, config.camera(camera.id).name, camera.model, camera.fw, camera.protocol,
-            sorted(camera.telemetry or {}), self._labels.get(camera.id, ()),
+            sorted(camera.telemetry or {}), self.tally.labels.get(camera.id, ()),
             config.mqtt.photos != "none", config.publish.url,
         )  # fmt: skip
 
     def _state(self, camera: Camera) -> dict[str, Any]:
         problems = {"silent": camera.silent, "photos bad": camera.id in self._poor}
-        counted = self._counted.get(camera.id, {})
-        today = camera.today == int(self.now() // 86_400)
+        today = camera.today == int(self.now() // DAY)
         return {
             "state": camera.state.value,
             "connected": "ON" if camera.connected else "OFF",
@@ -284,21 +278,18 @@ class Bridge:
             "measured": _finite(camera.telemetry),
             "settings": _finite(camera.settings),
             "counts": {
-                discovery.slug(label): counted.get(label, 0)
-                for label in self._labels.get(camera.id, ())
+                discovery.slug(label): number for label, number in self.tally.of(camera.id).items()
             },
         }
 
     def _take_back(self, id: CameraId) -> None:
         """The camera is no more, or is not to be told of any more."""
-        for topic in (self.topics.config(id), *(
-            self.topics.of(id, last) for last in ("state", "availability", "image")
-        )):  # fmt: skip
-            self.broker.publish(topic, b"", retain=True)
+        self._erase(self.topics, id)
         self._known.pop(id, None)
         self._before.discard(id)
-        for memory in (self._labels, self._counted, self._days, self._photos, self._dirty):
-            memory.pop(id, None)
+        self.tally.forget(id)
+        self._photos.pop(id, None)
+        self._dirty.pop(id, None)
         self._poor.discard(id)
         self.save()
 
@@ -341,7 +332,8 @@ class Bridge:
             return
         camera, _, order = topic.removeprefix(f"{self.topics.base}/").partition("/")
         try:
-            name, arguments = self._order(camera, order, payload)
+            self._judge(camera)
+            name, arguments = read_order(order, payload)
         except ValueError as error:
             if self._sparing.left_out(camera, "bad") is not None:
                 log.warn("mqtt: {topic}: {why}", topic=plain(topic)[:200], why=str(error))
@@ -349,33 +341,12 @@ class Bridge:
         asked = self.fleet.command(camera, name, **arguments)
         asked.addErrback(self._refused)
 
-    def _order(self, camera: str, order: str, payload: bytes) -> tuple[str, dict[str, Any]]:
-        """The command that a message is.
-
-        :raises ValueError: it is none; its text is for people.
-        """
+    def _judge(self, camera: str) -> None:
+        """:raises ValueError: nobody there takes commands; its text is for people."""
         if not is_camera_id(camera) or not self.is_told(CameraId(camera)):
             raise ValueError("there is no such camera")
-        protocol = self.fleet.cameras[CameraId(camera)].protocol
-        if protocol == "v1":
+        if self.fleet.cameras[CameraId(camera)].protocol == "v1":
             raise ValueError("a board with the tutorial's sketch takes no commands")
-        try:
-            said = payload.decode("utf-8")
-        except UnicodeDecodeError:
-            raise ValueError("it is no text") from None
-        if order == "snap":
-            if said in ("", discovery.PRESS):
-                return "snap", {}
-            if _object(said) == {"flash": True}:
-                return "snap", {"flash": True}
-            raise ValueError('a snap is PRESS or {"flash": true}')
-        if order == "set":
-            return "set", checked(_object(said))
-        name = order.removeprefix("set/")
-        value: Any = _WORDS.get(said, said)
-        if isinstance(value, str) and _NUMBER.fullmatch(value):
-            value = float(value)
-        return "set", checked({name: value})
 
     def _refused(self, failure: Failure) -> None:
         error = failure.value
@@ -383,13 +354,6 @@ class Bridge:
             log.failure("mqtt: a command failed", failure)
         elif self._sparing.left_out(error.camera, "command") is not None:
             log.warn("mqtt: {why}", why=str(error))
-
-
-def _object(said: str) -> Any:
-    try:
-        return json.loads(said)
-    except (ValueError, RecursionError):
-        raise ValueError("it is no JSON") from None
 
 
 def _moment(when: float) -> str | None:

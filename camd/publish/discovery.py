@@ -145,7 +145,7 @@ def document(topics: Topics, device: Device) -> dict[str, Any]:
         )  # fmt: skip
     for label in device.labels:
         parts[f"count_{slug(label)}"] = _sensor(
-            f"{label} today", f"counts['{slug(label)}']", state_class="total_increasing",
+            f"{label} today", f"counts.get('{slug(label)}')", state_class="total_increasing",
             icon="mdi:bug", state_topic=state,
         )  # fmt: skip
     if device.photos:

@@ -3,15 +3,13 @@
 Where nobody is to be told it does nothing and makes no file.
 """
 
-import hashlib
 import os
 import random
 import secrets
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -20,17 +18,16 @@ from twisted.python.failure import Failure
 from camd.config import Config
 from camd.config.telling import AlertEntry, WebhookEntry
 from camd.fleet import Fleet
-from camd.httpclient import Client, authorities
 from camd.news import Item, Kind, News
 from camd.photo import CameraId
-from camd.publish import bridge, broker, mail, webhook
+from camd.publish import bridge, mail, report, webhook
 from camd.publish.alerts import Alerts, Counts
 from camd.publish.bridge import Bridge
 from camd.publish.courier import AGAIN, Courier
 from camd.publish.letter import Alert, Letter
 from camd.publish.mail import Mail
 from camd.publish.outbox import Delivery, Draft, Outbox
-from camd.publish.webhook import Webhook
+from camd.publish.ways import PublishError, Ways, hears, mark, read, same
 from camd.store.store import Store
 from camd.workers import Workers
 
@@ -39,26 +36,8 @@ log = Logger()
 MOST_SHOWN = 500
 """Deliveries given up that are shown at once."""
 
-LONGEST_SHOWN = 4000
-"""Characters of one."""
-
 ROLL = 60.0
 """Seconds between two looks whether a day has begun."""
-
-
-class PublishError(Exception):
-    """Nothing can be told as it is configured; the text is one line for the operator."""
-
-
-@frozen
-class Ways:
-    """What the configuration comes to, once the files are read that it names.
-
-    :ivar hooks: by target.
-    """
-
-    hooks: dict[str, Webhook]
-    trusted: Any
 
 
 @define(eq=False)
@@ -84,6 +63,8 @@ class Publisher:
     _memory: dict[str, Any] | None = None
     _loops: list[LoopingCall] = field(factory=list)
     _workers: Workers | None = None
+    _saying: LoopingCall | None = None
+    _running: bool = False
     _era: int = 0
 
     def __attrs_post_init__(self) -> None:
@@ -106,11 +87,12 @@ class Publisher:
 
         :raises PublishError: it cannot.
         """
-        self._ways = self._read()
+        self._ways = read(self.config(), self.reactor, self.now)
 
     def start(self) -> None:
         """What happens is told from now on, and what waits is delivered."""
         self._era += 1
+        self._running = True
         self.parting = False
         if not (self._wanted() or self.courier.outbox.exists):
             return
@@ -120,9 +102,11 @@ class Publisher:
     def sync(self) -> None:
         """The configuration may have changed."""
         try:
-            self._ways = self._read()
+            self._ways = read(self.config(), self.reactor, self.now)
         except PublishError as error:
             log.error("what is told stays as it was: {why}", why=str(error))
+            return
+        if not self._running:
             return
         if not self.courier.running:
             self.start()
@@ -137,45 +121,31 @@ class Publisher:
         """Nothing is delivered any more; what was to be told waits on the disk for the next
         start. Blocks for that."""
         self._era += 1
+        self._running = False
         for loop in self._loops:
             if loop.running:
                 loop.stop()
         self._loops.clear()
-        self._end_bridge()
+        self._end_bridge(self.parting)
         self._memory = None
         if self._workers is not None:
             self._workers.stop(0.5)
             self._workers = None
         self.courier.stop()
 
-    def _end_bridge(self) -> None:
+    def _end_bridge(self, offline: bool) -> None:
         ended, self.bridge = self.bridge, None
+        if self._saying is not None and self._saying.running:
+            self._saying.stop()
         if ended is not None:
             self.courier.no_lane(bridge.TARGET)
             if self._memory is not None:
                 self._memory["mqtt"] = ended.memory()
-            ended.broker.stop(self.parting)
+            ended.broker.stop(offline)
 
     def _wanted(self) -> bool:
         config = self.config()
         return bool(config.webhooks or config.alerts or config.mqtt.url)
-
-    def _read(self) -> Ways:
-        config = self.config()
-        if config.mqtt.url and not broker.available():
-            raise PublishError('mqtt.url: MQTT needs paho-mqtt: pip install "camd[mqtt]"')
-        mqtt_ca, ca = config.mqtt.ca, config.publish.ca
-        if mqtt_ca is not None:
-            _authorities("mqtt.ca", mqtt_ca)
-        trusts = None if ca is None else _authorities("publish.ca", ca)
-        client = Client(self.reactor, trusted=trusts)
-        return Ways(
-            {
-                webhook.target_of(hook): Webhook(hook, _secret(hook), client, self.now)
-                for hook in config.webhooks
-            },
-            trusts,
-        )
 
     def _recall(self) -> None:
         """What was remembered is known again, then all begins."""
@@ -201,10 +171,10 @@ class Publisher:
         self._gone = dict(memory.get("gone", {}))
         self.alerts.restore(memory.get("alerts"))
         self._set_up()
-        for work, seconds in ((self.alerts.look, self.config().publish.look), (self._roll, ROLL)):
-            self._steadily(work, seconds)
+        for work, seconds in ((self._look, self.config().publish.look), (self._roll, ROLL)):
+            self._loops.append(self._steadily(work, seconds))
 
-    def _steadily(self, work: Callable[[], Any], seconds: float) -> None:
+    def _steadily(self, work: Callable[[], Any], seconds: float) -> LoopingCall:
         def once() -> "Deferred[Any]":
             return maybeDeferred(work).addErrback(
                 lambda failure: log.failure("telling others: a mistake of ours", failure)
@@ -213,7 +183,13 @@ class Publisher:
         loop = LoopingCall(once)
         loop.clock = self.reactor
         loop.start(seconds, now=False)
-        self._loops.append(loop)
+        return loop
+
+    def _look(self) -> None:
+        """Nobody waits for what is asked: it may take long, and other rules are looked at."""
+        self.alerts.look().addErrback(
+            lambda failure: log.failure("alerts: a mistake of ours", failure)
+        )
 
     def _roll(self) -> None:
         if self.bridge is not None:
@@ -224,7 +200,7 @@ class Publisher:
         config, lanes = self.config(), self.courier.lanes
         ways: dict[str, Any] = {
             target: way for target, way in self._ways.hooks.items()
-            if self._gone.get(target) != _mark(way.entry)
+            if self._gone.get(target) != mark(way.entry)
         }  # fmt: skip
         if config.mail.host:
             ways[mail.TARGET] = Mail(lambda: self.config().mail, self.reactor, self._ways.trusted)
@@ -233,15 +209,17 @@ class Publisher:
         for target in set(lanes) - kept:
             self.courier.no_lane(target)
         for target, way in ways.items():
-            self.courier.lane(target, way)
+            if target not in lanes or config.publish.ca or not same(lanes[target].way, way):
+                self.courier.lane(target, way)
         self._bury(kept)
 
     def _set_up_bridge(self) -> None:
         config = self.config()
         if self.bridge is not None:
             if self.bridge.broker.mqtt == config.mqtt:
+                self.bridge.refresh()
                 return
-            self._end_bridge()
+            self._end_bridge(offline=True)
         if not config.mqtt.url:
             return
         if self._workers is None:
@@ -260,7 +238,7 @@ class Publisher:
             return
         self.bridge = made
         self.courier.lane(bridge.TARGET, made)
-        self._steadily(made.say, config.mqtt.every)
+        self._saying = self._steadily(made.say, config.mqtt.every)
 
     def _joined(self) -> None:
         lane = self.courier.lanes.get(bridge.TARGET)
@@ -303,7 +281,7 @@ class Publisher:
 
     def _is_there(self, target: str) -> bool:
         way = self._ways.hooks.get(target)
-        return way is not None and self._gone.get(target) != _mark(way.entry)
+        return way is not None and self._gone.get(target) != mark(way.entry)
 
     def _letter(
         self, kind: Kind, when: float, camera: CameraId | None, text: str, **more: Any
@@ -320,7 +298,7 @@ class Publisher:
         config = self.config()
         hooks = [
             way.entry for target, way in self._ways.hooks.items()
-            if self._is_there(target) and _hears(way.entry, entry, alert.camera)
+            if self._is_there(target) and hears(way.entry, entry, alert.camera)
         ]  # fmt: skip
         by_mail = bool(config.mail.host) and (not entry.to or "mail" in entry.to)
         by_mqtt = bool(config.mqtt.url) and (not entry.to or "mqtt" in entry.to)
@@ -353,7 +331,7 @@ class Publisher:
             "{target}: {why}; it is told nothing more until its url changes or a delivery to it "
             "is tried again by hand", target=target, why=why,
         )  # fmt: skip
-        self._gone[target] = _mark(way.entry)
+        self._gone[target] = mark(way.entry)
         self.courier.remember("gone", lambda: dict(self._gone))
         self.reactor.callLater(0, self._close, target, why)
 
@@ -382,35 +360,15 @@ class Publisher:
         return asked.addCallback(lambda found: self._described(*found))
 
     def _described(self, waiting: dict[str, int], dead: list[Delivery]) -> dict[str, Any]:
-        lanes = self.courier.lanes
-        mqtt = self.bridge.broker if self.bridge is not None else None
-        targets = sorted({*waiting, *lanes, *self._ways.hooks})
+        gone = {target: not self._is_there(target) for target in self._ways.hooks}
+        mqtt = None if self.bridge is None else self.bridge.broker
         return {
-            "targets": [
-                {
-                    "target": target,
-                    "waiting": waiting.get(target, 0),
-                    "delivered": lanes[target].delivered if target in lanes else 0,
-                    "failures": lanes[target].failures if target in lanes else 0,
-                    "why": lanes[target].why or None if target in lanes else None,
-                    "gone": target in self._ways.hooks and not self._is_there(target),
-                }
-                for target in targets
-            ],
-            "dead": [
-                {
-                    "id": each.id, "name": each.name, "target": each.target, "kind": each.kind,
-                    "made": each.made_ms / 1000, "given_up": (each.dead_ms or 0) / 1000,
-                    "tries": each.tries, "why": each.why, "body": each.body[:LONGEST_SHOWN],
-                }
-                for each in dead
-            ],
+            "targets": report.targets(self.courier.lanes, waiting, gone),
+            "dead": [report.dead(each) for each in dead],
             "alerts": self.alerts.standing,
-            "mqtt": None if mqtt is None else {
-                "host": mqtt.host, "connected": mqtt.connected, "why": mqtt.why or None,
-            },
+            "mqtt": report.broker(mqtt),
             "dropped": self.courier.outbox.dropped + self.courier.lost,
-        }  # fmt: skip
+        }
 
     def retry(self, id: int) -> "Deferred[bool]":
         """A delivery that was given up is tried again, and its target is told things again where
@@ -436,42 +394,6 @@ class Publisher:
         """A delivery that was given up is forgotten. Whether there was one; fails where the
         outbox does."""
         return self.courier.ask(lambda box: box.discard(id))
-
-
-def _authorities(key: str, path: Path) -> Any:
-    try:
-        return authorities(path)
-    except OSError as error:
-        raise PublishError(f"{key}: {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise PublishError(f"{key}: {error}") from None
-
-
-def _secret(hook: WebhookEntry) -> str:
-    if hook.secret_file is None:
-        return hook.secret.reveal
-    try:
-        return hook.secret_file.read_text("utf-8").strip()
-    except OSError as error:
-        why = error.strerror
-    except UnicodeDecodeError:
-        why = "it is not UTF-8"
-    raise PublishError(f"webhook.secret_file: {hook.secret_file}: {why}")
-
-
-def _mark(hook: WebhookEntry) -> str:
-    """What stands for its address where the address, which may be a secret, is not written."""
-    return hashlib.sha256(hook.url.encode("utf-8")).hexdigest()
-
-
-def _hears(hook: WebhookEntry, entry: AlertEntry, camera: CameraId | None) -> bool:
-    """Whether that alert goes by that hook."""
-    if hook.name and hook.name in entry.to:
-        return True
-    if entry.to and "webhook" not in entry.to:
-        return False
-    about = camera is None or not hook.cameras or camera in hook.cameras
-    return "alert" in hook.events and about
 
 
 def _draft(letter: Letter, hook: WebhookEntry) -> Draft:
