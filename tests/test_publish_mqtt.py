@@ -440,6 +440,10 @@ class Documents(SynchronousTestCase):
                 made.keys(), {"dev", "o", "cmps", "availability", "availability_mode"}
             )
             self.assertTrue(made["dev"]["ids"] and made["o"]["name"])
+            self.assertLessEqual(
+                made["dev"].keys(), {"ids", "name", "mdl", "sw", "cu", "via_device"}
+            )
+            self.assertLessEqual(made["o"].keys(), {"name", "sw", "url"})
             own = set()
             for key, part in made["cmps"].items():
                 self.assertIsNotNone(re.fullmatch(r"[a-zA-Z0-9_-]+", key))
@@ -449,6 +453,9 @@ class Documents(SynchronousTestCase):
                     self.assertLessEqual(set(part["event_types"]), set(EVENTS))
                 if part["p"] == "number":
                     self.assertLess(part["min"], part["max"])
+                    self.assertGreaterEqual(part["step"], 0.001)
+                if "availability_mode" in part:
+                    self.assertTrue(all(each["topic"] for each in part["availability"]))
                 if part.get("device_class") == "timestamp":
                     self.assertNotIn("state_class", part)
             self.assertEqual(len(own), len(made["cmps"]))

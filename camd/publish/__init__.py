@@ -2,8 +2,8 @@
 
 * ``publisher``: the one that knows the others, and is all that the roof sees of them.
 * ``outbox``, ``courier``: what waits until it is delivered, over restarts too; who delivers it.
-* ``ways``, ``webhook``, ``mail``, ``broker``: how it goes. ``letter``: what is said. ``report``: how
-  it went.
+* ``ways``, ``webhook``, ``mail``, ``broker``: how it goes. ``letter``: what is said.
+  ``report``: how it went.
 * ``alerts``: which rules hold, and what was told of that.
 * ``bridge``, ``discovery``, ``tally``, ``order``: every camera by MQTT, as Home Assistant has it,
   and what it is told from there.

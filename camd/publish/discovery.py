@@ -123,7 +123,7 @@ def document(topics: Topics, device: Device) -> dict[str, Any]:
         "problem": {
             "p": "binary_sensor", "name": "Problem", "device_class": "problem",
             "value_template": "{{ value_json.problem }}", "json_attributes_topic": state,
-            "json_attributes_template": "{{ value_json.problems | tojson }}",
+            "json_attributes_template": "{{ value_json.problems | to_json }}",
         },
         "connected": {
             "p": "binary_sensor", "name": "Connected", "device_class": "connectivity",
