@@ -171,14 +171,7 @@ def topic(value: str) -> str:
 def word(value: str) -> str:
     """Up to 64 letters, digits, "_" and "-", or ""."""
     if value and _WORD.fullmatch(value) is None:
-        raise ValueError("1 to 64 of a-z A-Z 0-9 _ -")
-    return value
-
-
-def target_name(value: str) -> str:
-    """A name for somewhere that things are told, or ""."""
-    if value and _WORD.fullmatch(value) is None:
-        raise ValueError('a name of a-z A-Z 0-9 _ -, such as "phone"')
+        raise ValueError('a word of a-z A-Z 0-9 _ -, such as "phone"')
     return value
 
 

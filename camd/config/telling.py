@@ -28,7 +28,6 @@ from camd.config.rules import (
     broker_url,
     mail_address,
     quiet_hours,
-    target_name,
     topic,
     web_url,
     word,
@@ -40,7 +39,6 @@ Event = Literal[
     "photo", "found", "refused", "came", "left", "sleeps", "silent", "back", "poor", "good",
     "denied", "store", "alert",
 ]  # fmt: skip
-TargetName = Annotated[str, target_name]
 Topic = Annotated[str, topic]
 WebUrl = Annotated[str, web_url]
 BrokerUrl = Annotated[str, broker_url]
@@ -159,7 +157,7 @@ class WebhookEntry:
     """
 
     url: WebUrl
-    name: TargetName = ""
+    name: Word = ""
     secret: Secret = Secret()
     secret_file: Path | None = None
     events: tuple[Event, ...] = ("silent", "back", "poor", "good", "alert")
@@ -188,7 +186,7 @@ class AlertEntry:
     quiet: QuietHours = ""
     again: Seconds = Seconds(0.0)
     tell_end: bool = True
-    to: tuple[TargetName, ...] = ()
+    to: tuple[Word, ...] = ()
 
     @property
     def title(self) -> str:
