@@ -44,6 +44,7 @@ from camd.pull.pullers import PullError, Pullers
 from camd.signals import Signals
 from camd.store.catalog import Catalog
 from camd.store.entry import CameraState, milliseconds
+from camd.store.findings import FindingsReader
 from camd.store.quarantine import Quarantine
 from camd.store.retention import Policies, Policy, SweepReport, sweep
 from camd.store.store import Store, StoreError
@@ -144,7 +145,10 @@ class Camd(MultiService):
             current, self.intake, self.fleet, self.live, self.cameras.budget.change,
             self.reactor, now,
         )  # fmt: skip
-        self.publisher = Publisher(current, self.store, self.fleet, self.news, self.reactor, now)
+        self.publisher = Publisher(
+            current, self.store, self.fleet, self.news, self.reactor, now,
+            lambda *asked: self.store.ask(lambda catalog: FindingsReader(catalog).new(*asked)),
+        )  # fmt: skip
         self.news.listen(Journal(self.cameras.sparing).hear)
 
     @property

@@ -56,10 +56,8 @@ def receipt(seq: int = 1, camera: CameraId = TRAP, path: str = "trap/x.jpg") -> 
 
 def findings(*labels: str, fresh: bool = True) -> Findings:
     """Findings of a model: so many things, of these classes."""
-    return Findings(
-        model="pests", looked_ms=1,
-        detections=tuple(Detection(each, 0.9, Box(0.1, 0.1, 0.2, 0.2), fresh) for each in labels),
-    )  # fmt: skip
+    found = tuple(Detection(each, 0.9, Box(0.1, 0.1, 0.2, 0.2), fresh) for each in labels)
+    return Findings(model="pests", looked_ms=1, detections=found, valid=found)
 
 
 @define

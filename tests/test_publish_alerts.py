@@ -313,13 +313,14 @@ class Counting(AlertsCase):
         self.assertEqual(self.look(), ["3 whitefly this day"])
 
     def test_hour(self) -> None:
-        """An hour is the last sixty minutes, and ends by itself."""
+        """An hour is the last sixty minutes, rounded up to a quarter, and ends by itself."""
         self.rule("whitefly > 2 per hour")
         self.insects(2)
         self.clock.advance(0.9 * HOUR)
         self.insects(1)
         self.assertEqual(self.look(), ["3 whitefly this hour"])
-        self.assertEqual(self.look(0.2 * HOUR), ["over: 1 whitefly this hour"])
+        self.assertEqual(self.look(0.3 * HOUR), [])
+        self.assertEqual(self.look(0.1 * HOUR), ["over: 1 whitefly this hour"])
 
     def test_others(self) -> None:
         """Other classes, and what was there before, are no reason to count."""

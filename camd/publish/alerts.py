@@ -40,6 +40,8 @@ _NAMES = {
 """What boards call what they measure."""
 
 _HOUR = 3600.0
+QUARTER = 900.0
+"""Seconds by which is counted: an hour is the last four that are whole, and what came since."""
 
 
 class Counts(Protocol):
@@ -304,7 +306,7 @@ class Alerts:
         """Unix seconds from which and until which is counted."""
         now = self.now()
         if entry.when.per is Per.HOUR:
-            return now - _HOUR, now + AHEAD_SANE
+            return (now - _HOUR) // QUARTER * QUARTER, now + AHEAD_SANE
         zone, noon = self._zone(camera), entry.when.per is Per.NIGHT
         day = session_day(now, zone, noon)
         return session_begin(day, zone, noon), session_begin(day, zone, noon, 1)
