@@ -29,7 +29,8 @@ from camd.fleet import Camera, Fleet
 from camd.news import News
 from camd.photo import Boot, CameraId, Door, Receipt
 from camd.publish import Publisher
-from tests.e2e_daemon import tool, until
+from tests.e2e_daemon import until
+from tests.tools import tool
 
 reactor: Any = _reactor
 TRAP = CameraId("trap")

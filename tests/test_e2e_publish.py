@@ -1,12 +1,15 @@
 """The daemon tells others: a hook and a broker hear of a photo, of alerts, and of the end."""
 
 import json
+import os
+import signal
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.e2e_boards import V2, photo
-from tests.e2e_daemon import Daemon, DaemonCase, until
+from tests.e2e_daemon import Daemon, until
+from tests.e2e_lasting import LastingCase, pid_of
 from tests.e2e_talk import Talk
 from tests.publish_world import Listener, Mosquitto
 
@@ -46,7 +49,7 @@ class Hooks:
         return [data for each, data in self.said if each == kind]
 
 
-class PublishDaemonTests(DaemonCase):
+class PublishDaemonTests(LastingCase):
     """One daemon, a real broker, a real receiver, a board."""
 
     def setUp(self) -> None:
@@ -58,7 +61,7 @@ class PublishDaemonTests(DaemonCase):
         self.addCleanup(self.listener.close)
 
     def telling(self, more: str = "") -> Daemon:
-        return self.daemon(
+        daemon = self.daemon(
             f"""
             [publish]
             look = "1 s"
@@ -72,8 +75,10 @@ class PublishDaemonTests(DaemonCase):
             events = ["photo", "alert"]
             {more}
             """,
-            env={"CAMD_MQTT__PASSWORD": "secret"},
-        )
+            "--web", "off", env={"CAMD_MQTT__PASSWORD": "secret"},
+        )  # fmt: skip
+        self.addCleanup(self.end, daemon)
+        return daemon
 
     def test_told(self) -> None:
         """A photo is told by hook and by MQTT, picture and all; a full disk and a silent camera
@@ -118,6 +123,30 @@ class PublishDaemonTests(DaemonCase):
         until(lambda: kept["camd/farm/status"] == b"offline", 10, "its farewell")
         self.assertEqual(len([a for a in self.hooks.of("alert") if a["camera"] is None]), 1)
         self.assertNotIn("Traceback", daemon.said)
+
+    def test_another_process(self) -> None:
+        """A change of process is not told as an end, what happens behind it is told by the new
+        one; a SIGHUP adds a hook."""
+        kept = self.listener.kept
+        daemon = self.telling().start()
+        board = V2(daemon.port, Talk("trap"))
+        until(lambda: kept.get("camd/farm/status") == b"online", 10, "it is there")
+        self.assertEqual(board.photo(1, photo(1)), "ACK 1")
+        self.upgrade(daemon)
+        self.assertEqual(board.photo(2, photo(2)), "ACK 2")
+        until(lambda: len({p["photo"]["id"] for p in self.hooks.of("photo")}) == 2, 10, "both")
+        until(lambda: b'"photos": 2' in kept.get("camd/farm/trap/state", b""), 10, "its state")
+        said = [payload for topic, payload in self.listener.said if topic == "camd/farm/status"]
+        self.assertNotIn(b"offline", said)
+        other = Hooks()
+        self.addCleanup(other.close)
+        more = f'[[webhook]]\nurl = "{other.url}"\nevents = ["photo"]\n'
+        daemon.config.write_text(f"{daemon.config.read_text()}\n{more}")
+        os.kill(pid_of(daemon), signal.SIGHUP)
+        until(lambda: "read again" in daemon.said, 10, "the configuration is read")
+        self.assertEqual(board.photo(3, photo(3)), "ACK 3")
+        until(lambda: other.of("photo"), 10, "the new hook")
+        board.close()
 
     def test_refused(self) -> None:
         """A bad rule, and a secret that is not there, are a line each at the start."""

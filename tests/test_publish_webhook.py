@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import evolve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase
@@ -17,6 +17,7 @@ from twisted.web.http import Request
 from camd.config import CameraEntry, Seconds, Secret
 from camd.config.telling import AlertEntry, WebhookEntry
 from camd.config.when import read_when
+from camd.findings import Box, Detection, Findings
 from camd.news import Item, Kind
 from camd.photo import CameraId, Reason
 from camd.publish import Publisher, PublishError, courier
@@ -305,6 +306,18 @@ class Failing(HookCase):
         await true(lambda: self.receiver.posts)
         self.assertEqual(self.texts(), ["one"])
 
+    async def test_what_cannot_be_said(self) -> None:
+        """What no JSON can hold is logged, and costs nothing that was told beside it."""
+        publisher = self.publisher(webhook=(self.hook(),))
+        box = Box(float("nan"), 0.0, 0.1, 0.1)
+        wrong = Findings(valid=(Detection("whitefly", 0.9, box),))
+        self.tell(publisher, "one")
+        publisher.news.tell(Kind.FOUND, TRAP, "found", findings=wrong)
+        self.tell(publisher, "two")
+        await true(lambda: len(self.receiver.posts) == 2)
+        self.assertEqual(self.texts(), ["one", "two"])
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
     async def test_no_more(self) -> None:
         """What waits for a hook that is configured no more is given up, and shown."""
         hook = evolve(self.hook(name="old"), url="http://127.0.0.1:1/hook")
@@ -395,6 +408,7 @@ class Wording(SynchronousTestCase):
         self.assertEqual(body(hook, self.LETTER), line)
 
     @given(st.text(max_size=3000))
+    @settings(deadline=None)
     def test_any_text(self, text: str) -> None:
         """Whatever a board says, what is told is one line, and JSON."""
         item = Item(1, NOW, Kind.REFUSED, TRAP, text, reason=Reason.JPEG)

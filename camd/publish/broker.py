@@ -175,6 +175,7 @@ class Broker:
 
     def _answered(self, client: Any, failed: bool, why: str) -> None:
         if client is not self._client:
+            client.disconnect()  # it was about to connect when it was told to end
             return
         if failed:
             self._say(f"the broker does not let camd in: {why}")

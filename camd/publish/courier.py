@@ -120,6 +120,12 @@ class Lane:
                 self.courier.complain(error)
                 await self._sleep(AGAIN, pausing=True)
                 continue
+            except CancelledError:
+                raise
+            except Exception:
+                log.failure("{target}: a mistake of ours", target=self.target)
+                await self._sleep(AGAIN, pausing=True)
+                continue
             outcome = None
             if delivery is None:
                 if not self._woken:
@@ -318,7 +324,7 @@ class Courier:
         return writings, {key: value() for key, value in memory.items()}
 
     def _put(self, box: Outbox, writings: list[Writing], memory: dict[str, Any]) -> set[str]:
-        drafts = [draft for writing in writings for draft in writing()]
+        drafts = [draft for writing in writings for draft in _written(writing)]
         self._dropped += box.put(drafts, self.config(), memory)
         return {draft.target for draft in drafts}
 
@@ -359,6 +365,15 @@ class Courier:
     def _soon(self, seconds: float) -> None:
         if self._call is None and self._flying is None and self._workers is not None:
             self._call = self.reactor.callLater(seconds, self.flush)
+
+
+def _written(writing: Writing) -> list[Draft]:
+    """What *writing* gives; a mistake in it costs the others nothing."""
+    try:
+        return writing()
+    except Exception:
+        log.failure("something cannot be told, by a mistake of ours")
+        return []
 
 
 def _same(value: T) -> T:

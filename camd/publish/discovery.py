@@ -257,4 +257,4 @@ def without(before: Mapping[str, Any], now: dict[str, Any]) -> dict[str, Any]:
 
 
 def text(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    return json.dumps(document, allow_nan=False).encode("ascii")

@@ -75,7 +75,7 @@ class Mail:
         factory = ESMTPSenderFactory(
             mail.user.encode("utf-8") or None, mail.password.reveal.encode("utf-8"),
             mail.sender.encode("ascii"), [to.encode("ascii") for to in mail.to],
-            BytesIO(message(mail, delivery)), done, retries=0, timeout=mail.timeout,
+            BytesIO(message(mail, delivery)), done, retries=0,
             contextFactory=secure if mail.tls == "starttls" else None,
             requireAuthentication=bool(mail.user),
             requireTransportSecurity=mail.tls == "starttls",
