@@ -185,6 +185,20 @@ class OutboxTests(SynchronousTestCase):
             self.put(draft(99))
         self.assertEqual(self.box.waiting(), {"a": 1})
 
+    def test_full(self) -> None:
+        """On a full disk nothing is half put, and all goes on when there is room again."""
+        self.put(draft(1))
+        connection = self.box.open()
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        many = [draft(n, body="x" * 1000) for n in range(2, 50)]
+        error = self.assertRaises(CatalogError, self.put, *many)
+        self.assertIn("full", str(error))
+        self.assertEqual(self.box.waiting(), {"a": 1})
+        connection.execute("PRAGMA max_page_count = 100000")
+        self.put(*many)
+        self.assertEqual(self.box.waiting(), {"a": 49})
+
     def test_somebody_elses(self) -> None:
         """Another program's database is not touched."""
         with sqlite3.connect(self.path) as other:

@@ -38,6 +38,7 @@ MIGRATIONS = (
         )""",
         "CREATE INDEX deliveries_waiting ON deliveries (target, id) WHERE dead_ms IS NULL",
         "CREATE INDEX deliveries_light ON deliveries (urgent, id) WHERE dead_ms IS NULL",
+        "CREATE INDEX deliveries_old ON deliveries (made_ms) WHERE dead_ms IS NULL",
         "CREATE INDEX deliveries_dead ON deliveries (dead_ms) WHERE dead_ms IS NOT NULL",
         "CREATE TABLE memory (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     ),
@@ -229,9 +230,9 @@ class Outbox:
                 self._settle(connection, outcome, now_ms, bounds)
             old = now_ms - round(bounds.give_up * 1000)
             given_up = connection.execute(
-                "UPDATE deliveries SET dead_ms = ?, why = CASE why WHEN '' THEN 'it waited too "
-                "long' ELSE why END WHERE dead_ms IS NULL AND target = ? AND made_ms < ? "
-                "RETURNING size",
+                "UPDATE deliveries INDEXED BY deliveries_old SET dead_ms = ?, "
+                "why = CASE why WHEN '' THEN 'it waited too long' ELSE why END "
+                "WHERE dead_ms IS NULL AND target = ? AND made_ms < ? RETURNING size",
                 (now_ms, target, old),
             ).fetchall()
             self._died(connection, given_up, bounds)
