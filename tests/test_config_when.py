@@ -170,6 +170,14 @@ class Telling(FilesTestCase):
                 '[[webhook]]\nurl = "http://x"\nevents = ["all"]',
                 'webhook[#1].events[#1]: got "all", wants "photo"',
             ),
+            (
+                '[[webhook]]\nurl = "http://x"\n[[webhook]]\nurl = "http://x"',
+                "webhook[#2].name: got nothing, wants a name",
+            ),
+            (
+                '[[alert]]\nwhen = "poor"\ncameras = ["a"]\n[[alert]]\nwhen = "photos bad"',
+                "alert[#2].name: got nothing, wants a name of its own",
+            ),
             ('[mqtt]\nurl = "tcp://x"', 'mqtt.url: got "tcp://x", wants "mqtt://host"'),
             ('[mqtt]\nprefix = "a/#"', 'mqtt.prefix: got "a/#", wants words'),
             ('[mail]\nhost = "x"\nto = ["a@b.c"]', "mail.sender: got nothing, wants an address"),
@@ -188,3 +196,11 @@ class Telling(FilesTestCase):
         )
         self.assertEqual(loaded.config.mqtt.password.reveal, "hunter2")
         self.assertNotIn("hunter", repr(loaded.config))
+
+    def test_told_apart(self) -> None:
+        """One rule for two cameras, or under two names, is no mistake."""
+        config = self.loaded(
+            '[[alert]]\nwhen = "poor"\ncameras = ["a"]\n[[alert]]\nwhen = "poor"\ncameras = ["b"]\n'
+            '[[alert]]\nwhen = "poor"\nname = "Look!"'
+        ).config
+        self.assertEqual([alert.title for alert in config.alerts], ["poor", "poor", "Look!"])

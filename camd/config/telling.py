@@ -21,6 +21,7 @@ from camd.config.kinds import (
     SocketSpan,
     Some,
     Span,
+    derived,
 )
 from camd.config.mistakes import Contradiction
 from camd.config.rules import (
@@ -187,10 +188,16 @@ class AlertEntry:
     again: Seconds = Seconds(0.0)
     tell_end: bool = True
     to: tuple[Word, ...] = ()
+    rule: str = derived(lambda entry: str(entry.when))
 
     @property
     def title(self) -> str:
-        return self.name or str(self.when)
+        return self.name or self.rule
+
+    def meets(self, other: "AlertEntry") -> bool:
+        """Whether the two would be taken for one another, of some camera."""
+        apart = self.cameras and other.cameras and not set(self.cameras) & set(other.cameras)
+        return (self.title, self.rule) == (other.title, other.rule) and not apart
 
 
 def untold(
@@ -218,6 +225,11 @@ def untold(
             yield Contradiction(
                 name, (("webhook", names[hook.name], "name"),), "a name that is not taken"
             )
+        first = next(n for n, each in enumerate(hooks) if (each.name, each.url) == ("", hook.url)
+                     or n == index)  # fmt: skip
+        if not hook.name and first != index:
+            other = ("webhook", first, "url")
+            yield Contradiction(name, (other,), "a name, as another hook has the same url")
         if not hook.url:
             yield Contradiction(own, (own,), 'an address such as "https://hooks.example.org/camd"')
         if hook.secret and hook.secret_file is not None:
@@ -234,6 +246,10 @@ def untold(
                 ways = ", ".join(name for name, given in there.items() if given)
                 wanted = f"ways that are configured: {ways or 'there are none'}; {way!r} is not"
                 yield Contradiction(place, (when,), wanted)
+        first = next(n for n, each in enumerate(alerts) if each.meets(alert) or n == index)
+        if first != index:
+            wanted = "a name of its own, as another alert has the same rule"
+            yield Contradiction(("alert", index, "name"), (("alert", first, "when"),), wanted)
         if alert.cameras and alert.when.subject is Subject.DISK:
             yield Contradiction(
                 ("alert", index, "cameras"), (when,), "none: the disk is no camera's"

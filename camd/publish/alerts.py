@@ -144,7 +144,7 @@ class Alerts:
         asked for again."""
         alerts = self.config().alerts
         measured, self._measured = self._measured, set()
-        self._drop({(entry.title, str(entry.when)) for entry in alerts})
+        self._drop({(entry.title, entry.rule) for entry in alerts})
         asked: list[Deferred[None]] = []
         found = list(self._found)[:COUNTED_AT_ONCE]
         for key in found:
@@ -193,7 +193,7 @@ class Alerts:
 
     @staticmethod
     def _key(entry: AlertEntry, camera: CameraId | None) -> Key:
-        return entry.title, str(entry.when), camera or ""
+        return entry.title, entry.rule, camera or ""
 
     # ---- what holds
 
@@ -212,6 +212,8 @@ class Alerts:
             silent = bool(camera.last_photo) and self.now() - last > entry.when.limit
         else:
             silent = camera.silent
+        if not silent and standing is None:
+            return
         since = datetime.fromtimestamp(camera.last_photo, UTC)
         text = f"no photo since {since:%Y-%m-%d %H:%M:%S}Z" if silent else "sends photos again"
         self._judge(entry, camera.id, silent, text)
@@ -261,7 +263,7 @@ class Alerts:
         ids = {camera for camera, each in found if each == label}
         ids |= {
             CameraId(camera) for title, rule, camera in self._standing
-            if (title, rule) == (entry.title, str(entry.when))
+            if (title, rule) == (entry.title, entry.rule)
         }  # fmt: skip
         if entry.cameras:
             ids &= set(entry.cameras)
@@ -331,13 +333,13 @@ class Alerts:
             if (not standing.told or again) and not quiet:
                 standing.told = now
                 self.save()
-                self.tell(entry, Alert(entry.title, str(entry.when), camera, f"{title}{text}"))
+                self.tell(entry, Alert(entry.title, entry.rule, camera, f"{title}{text}"))
             return
         if standing.told and entry.tell_end:
             if quiet:
                 return  # told behind the quiet hours
             over = f"{title}over: {text}"
-            self.tell(entry, Alert(entry.title, str(entry.when), camera, over, over=True))
+            self.tell(entry, Alert(entry.title, entry.rule, camera, over, over=True))
         del self._standing[key]
         self.save()
 
