@@ -166,7 +166,8 @@ class Telling(MqttCase):
         for photos in ("thumbnail", "full", "none"):
             publisher = await self.joined(self.mqtt(photos=photos))
             self.camera(publisher)
-            publisher.news.tell(Kind.PHOTO, TRAP, "trap/x.jpg", receipt())
+            stored = evolve(receipt(), size=len(photo))
+            publisher.news.tell(Kind.PHOTO, TRAP, "trap/x.jpg", stored)
             if photos == "none":
                 await true(lambda: b'"image"' not in self.listener.kept[CONFIG])
                 publisher.stop()

@@ -5,7 +5,6 @@ does. Events are not retained; what must not be lost, alerts, comes by the outbo
 """
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,8 @@ from camd.publish.order import read_order
 from camd.publish.outbox import Delivery
 from camd.publish.tally import Tally
 from camd.sparing import Sparing
+from camd.store.entry import Entry
+from camd.store.opening import read_photo
 from camd.thumbnails import NoPictureError, shrunk
 from camd.workers import BusyError, Workers
 
@@ -309,8 +310,7 @@ class Bridge:
             if not failure.check(OSError, NoPictureError, BusyError):
                 log.failure("{camera}: its photo cannot be published", failure, camera=id)
 
-        path = self.root / receipt.path
-        done = self.workers.run(lambda: _picture(path, small))
+        done = self.workers.run(lambda: _picture(self.root, Entry.of(receipt), small))
         done.addBoth(over).addCallbacks(read, failed)
 
     # ---- alerts, by the outbox
@@ -369,10 +369,8 @@ def _finite(values: "dict[str, float | str] | None") -> dict[str, Any]:
     }
 
 
-def _picture(path: Path, small: bool) -> bytes:
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with open(fd, "rb") as file:
-        data = file.read()
+def _picture(root: Path, photo: Entry, small: bool) -> bytes:
+    data = read_photo(root, photo)
     try:
         return shrunk(data, WIDTH) if small else data
     except ImportError:
