@@ -15,6 +15,7 @@ timelapse               films of the photos, by way of ffmpeg
 ingest                  the door for boards: TCP and TLS
 upload                  the door for photos by HTTP: PUT, and what the upload sketches POST
 pull                    boards that answer by HTTP and are asked: CameraWebServer, ESPHome
+publish                 telling others: webhooks, MQTT, mail, and the rules of alerts
 web                     the door for people and programs: page, API, live view, metrics
 manhole, systemd        the doors for the operator and for the service manager
 handover                connections that outlive their process, over upgrades and crashes

@@ -22,6 +22,7 @@ MAX_SEQ = 4_294_967_295
 
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9_.-]{0,62}[a-z0-9])?", re.ASCII)
 _BOOT = re.compile(r"[0-9a-f]{16}", re.ASCII)
+_SEQ = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 
 
 def is_camera_id(text: str) -> bool:
@@ -49,6 +50,24 @@ def parse_boot(text: str) -> Boot:
     if _BOOT.fullmatch(text) is None:
         raise ValueError("a boot is 16 lower-case hex digits")
     return Boot(text)
+
+
+def photo_id(key: FrameKey) -> str:
+    """A photo's name where people and programs ask for it: ``trap~00c0ffee00c0ffee-17``."""
+    camera, boot, seq = key
+    return f"{camera}~{boot}-{seq}"
+
+
+def parse_photo_id(text: str) -> FrameKey | None:
+    """The photo of that name, None where it can be none's."""
+    camera, _, rest = text.partition("~")
+    boot, _, seq = rest.partition("-")
+    if not is_camera_id(camera) or _SEQ.fullmatch(seq) is None:
+        return None
+    try:
+        return CameraId(camera), parse_boot(boot), int(seq)
+    except ValueError:
+        return None
 
 
 class Door(Enum):

@@ -39,10 +39,12 @@ from camd.keys import KeyFileError, KeyRing
 from camd.live import Live
 from camd.news import News
 from camd.photo import CameraId
+from camd.publish import Publisher, PublishError
 from camd.pull.pullers import PullError, Pullers
 from camd.signals import Signals
 from camd.store.catalog import Catalog
 from camd.store.entry import CameraState, milliseconds
+from camd.store.findings import FindingsReader
 from camd.store.quarantine import Quarantine
 from camd.store.retention import Policies, Policy, SweepReport, sweep
 from camd.store.store import Store, StoreError
@@ -97,6 +99,7 @@ class Camd(MultiService):
     cameras: CameraFactory = field(init=False)
     uploads: UploadFactory = field(init=False)
     pullers: Pullers = field(init=False)
+    publisher: Publisher = field(init=False)
     doors: Doors = field(init=False)
     continuity: Continuity = field(init=False)
     signals: Signals = field(init=False)
@@ -141,6 +144,10 @@ class Camd(MultiService):
         self.pullers = Pullers(
             current, self.intake, self.fleet, self.live, self.cameras.budget.change,
             self.reactor, now,
+        )  # fmt: skip
+        self.publisher = Publisher(
+            current, self.store, self.fleet, self.news, self.reactor, now,
+            lambda *asked: self.store.ask(lambda catalog: FindingsReader(catalog).new(*asked)),
         )  # fmt: skip
         self.news.listen(Journal(self.cameras.sparing).hear)
 
@@ -204,7 +211,7 @@ class Camd(MultiService):
             super().privilegedStartService()
             self.continuity.after_doors()
             self.cameras.recheck()
-        except (StoreError, DoorError, HandoverError) as error:
+        except (StoreError, DoorError, HandoverError, PublishError) as error:
             self._undo()
             raise StartError(f"camd: {error}") from None
         except OSError as error:  # the manhole's port
@@ -215,8 +222,10 @@ class Camd(MultiService):
         """What takes time, or may be wrong, and needs nothing that another process may still have.
 
         :raises DoorError: the certificate is wrong.
+        :raises PublishError: what is to be told cannot be.
         """
         self._load_certificate()
+        self.publisher.prepare()
         if self.config.manhole.endpoint is not None:
             importlib.import_module("camd.manhole")
         if self.config.web.listen != "off":
@@ -245,6 +254,7 @@ class Camd(MultiService):
             self._loops.append(loop)
         self.uploads.stopping = False
         self.pullers.start()
+        self.publisher.start()
 
     def halt(self) -> None:
         """And no more."""
@@ -254,6 +264,7 @@ class Camd(MultiService):
         self._loops.clear()
         self.uploads.stopping = True
         self.pullers.stop()
+        self.publisher.stop()
 
     def _ready(self) -> None:
         """Signals, too, are heard from now on."""
@@ -376,6 +387,7 @@ class Camd(MultiService):
         self.store.forget_folders()
         self.cameras.recheck()
         self.pullers.sync()
+        self.publisher.sync()
         try:
             self._load_certificate()
         except DoorError as error:
@@ -476,6 +488,7 @@ class Camd(MultiService):
         systemd.notify(f"{systemd.STOPPING}\n{systemd.status('finishing photos')}", os.environ)
         self.running = False
         self.continuity.give_up()
+        self.publisher.farewell()
         self.halt()
         if self.web is not None:
             self.web.close()
@@ -502,6 +515,7 @@ class Camd(MultiService):
         super_stop = MultiService.stopService(self)
         if super_stop is not None:
             await super_stop
+        self.publisher.stop()  # with what the last photos brought
         if self.web is not None:
             self.web.stop()
         if self.store.close(LAST_WRITES):

@@ -36,6 +36,7 @@ from camd.config import (
 )
 from camd.config.layers import Layer, Merged
 from camd.config.structure import Wrong, structured
+from camd.config.telling import AlertEntry, WebhookEntry
 from camd.config.tree import LimitsConfig, ManholeConfig, StoreConfig, TlsConfig, WireConfig
 from camd.config.units import LARGEST, LONGEST
 from camd.photo import CameraId
@@ -743,17 +744,20 @@ class DocumentsTests(FilesTestCase):
         """With every setting uncommented the file says all keys, each with its default."""
         text = self.SETTING.sub("", EXAMPLE.read_text(encoding="utf-8"))
         config = self.loaded(text).config
-        self.assertEqual(attrs.evolve(config, camera=()), Config())
+        self.assertEqual(attrs.evolve(config, camera=(), webhook=(), alert=()), Config())
         (camera,) = config.camera_entries
         values = tomllib.loads(text)
-        (entry,) = values.pop("camera")
+        for name, section in (
+            ("camera", CameraEntry), ("webhook", WebhookEntry), ("alert", AlertEntry),
+        ):  # fmt: skip
+            (entry,) = values.pop(name)
+            self.assertEqual(set(entry), set(shape.keys(section)))
         written = {
             f"{key}.{inner}" if inner else key
             for key, value in values.items()
             for inner in (value if isinstance(value, dict) else [""])
         }
-        self.assertEqual(written, set(shape.keys(Config)) - {"camera"})
-        self.assertEqual(set(entry), set(shape.keys(CameraEntry)))
+        self.assertEqual(written, set(shape.keys(Config)) - {"camera", "webhook", "alert"})
         self.assertTrue(camera.name)
 
     def test_shown(self) -> None:

@@ -12,15 +12,15 @@ ROOT = Path(camd.__file__).parent
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     # ground: nouns and rules
-    ("photo", "findings", "histogram", "sparing"),
+    ("photo", "findings", "histogram", "sparing", "offered"),
     ("wire", "config"),
     # rooms: state and promises
-    ("store", "news", "live", "vision"),
-    ("private", "fleet", "pictures", "timelapse"),
+    ("store", "news", "live", "vision", "thumbnails", "httpclient"),
+    ("private", "fleet", "pictures", "timelapse", "workers"),
     ("keys", "authority", "access", "intake", "journal"),
     # doors
     ("ingest", "doors", "prompt", "systemd", "signals", "logfile"),
-    ("upload", "pull", "web", "manhole", "handover"),
+    ("upload", "pull", "web", "publish", "manhole", "handover"),
     # roof
     ("service",),
     ("tap",),

@@ -17,12 +17,12 @@ from camd.config import CameraEntry, Config, ConfigError, Seconds, load, shown
 from camd.config.doors import PullConfig
 from camd.config.wanted import FRAMESIZES, RANGES, Wanted, checked, read_wanted
 from camd.fleet import CommandError, Fleet
+from camd.httpclient import AnswerError, Client, authorities
 from camd.ingest.budget import Budget
 from camd.live import Live
 from camd.news import Kind, News
 from camd.photo import CameraId, Door, Reason, Trigger
 from camd.pull.board import Board, Firmware
-from camd.pull.client import BoardError, Client, authorities
 from camd.pull.framesize import NUMBERINGS, Numbering, Size, area
 from camd.pull.house import BoardClock
 from camd.pull.mixed import Mixed, MixedError
@@ -765,7 +765,7 @@ class ClientTests(PullCase):
         began = reactor.seconds()
         try:
             await Client(reactor).get(url, 10_000, 0.6)
-        except BoardError as error:
+        except AnswerError as error:
             for word in words:
                 self.assertIn(word, str(error))
         else:
@@ -808,7 +808,7 @@ class ClientTests(PullCase):
         for url in ("http://127.0.0.1:1/", "http://no.such.host.invalid/"):
             try:
                 await Client(reactor).get(url, 100, 2.0)
-            except BoardError:
+            except AnswerError:
                 continue
             self.fail(url)
 
@@ -822,7 +822,7 @@ class ClientTests(PullCase):
         board = Board(f"http://127.0.0.1:{port}", Client(reactor), 10_000, 1.0)
         try:
             await board.find_out()
-        except BoardError as error:
+        except AnswerError as error:
             self.assertIn("nothing there", str(error))
         else:
             self.fail("it was taken for one")
@@ -840,7 +840,7 @@ class ClientTests(PullCase):
             asked = Board(board.url, client, 100_000, 2.0)
             try:
                 await asked.find_out()
-            except BoardError as error:
+            except AnswerError as error:
                 self.assertFalse(taken, str(error))
                 self.assertEqual(board.asked_for, [])
             else:
@@ -849,7 +849,7 @@ class ClientTests(PullCase):
         board = self.board(context=right)
         try:
             await Board(board.url, Client(reactor), 100_000, 2.0).find_out()
-        except BoardError as error:
+        except AnswerError as error:
             self.assertIn("trusted", str(error))
         else:
             self.fail("a strange authority was trusted")

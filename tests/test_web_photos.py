@@ -8,12 +8,12 @@ from pathlib import Path
 from PIL import Image
 from twisted.trial.unittest import SynchronousTestCase
 
+from camd.photo import parse_photo_id, photo_id
+from camd.thumbnails import NoPictureError, Thumbnails, available, rounded, shrunk
 from camd.web.answers import Problem
 from camd.web.notice import fixed, notice
-from camd.web.routes import parse_photo_id, photo_id
 from camd.web.sending import byte_range
 from camd.web.telemetry import Ring
-from camd.web.thumbnails import NoPictureError, Thumbnails, available, rounded, shrunk
 from camd.wire import jpeg
 from tests.e2e_boards import photo
 from tests.e2e_daemon import until

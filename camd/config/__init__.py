@@ -1,13 +1,13 @@
 """What can be set, where settings come from, and what is said of mistakes in them.
 
-* :mod:`camd.config.tree`: every setting with its default, those of the doors in ``doors``. The
-  place to add one; ``kinds`` has the types that they are made of.
+* :mod:`camd.config.tree`: every setting with its default, those of the doors in ``doors``, of
+  what is told in ``telling``. The place to add one; ``kinds`` has the types that they are made of.
 * :mod:`camd.config.units`: durations, sizes, shares and secrets, as text and as numbers.
 * :mod:`camd.config.reading`: files, environment and options, made into one tree.
 
-The rest is how: ``rules`` (what a value must be beyond its type), ``shape`` (keys and types of
-a tree), ``sources``, ``layers``, ``structure``, ``mistakes``. None of it knows Twisted or a clock,
-and only ``sources`` reads files.
+The rest is how: ``rules`` (what a value must be beyond its type), ``when`` (the rules of alerts),
+``shape`` (keys and types of a tree), ``sources``, ``layers``, ``structure``, ``mistakes``. None of
+it knows Twisted or a clock, and only ``sources`` reads files.
 """
 
 from camd.config.mistakes import ConfigError, Mistake

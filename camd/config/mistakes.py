@@ -2,6 +2,8 @@
 
 from attrs import frozen
 
+from camd.config.shape import Where
+
 
 @frozen
 class Mistake:
@@ -37,3 +39,17 @@ class ConfigError(Exception):
     def __init__(self, *mistakes: Mistake) -> None:
         super().__init__("\n".join(str(mistake) for mistake in mistakes))
         self.mistakes = mistakes
+
+
+@frozen
+class Contradiction:
+    """Settings that are right each by itself, and wrong together.
+
+    :ivar where: the one to change.
+    :ivar beside: those it does not go with.
+    :ivar wanted: what would be right.
+    """
+
+    where: Where
+    beside: tuple[Where, ...]
+    wanted: str

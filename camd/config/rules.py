@@ -22,6 +22,13 @@ _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|[0-9a-f:]{2,39}", re.A
 _URL = re.compile(
     r"https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?(/[!-~]*)?"
 )
+_BROKER = re.compile(
+    r"mqtts?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?/?"
+)
+_TOPIC = re.compile(r"[A-Za-z0-9_-]{1,64}(?:/[A-Za-z0-9_-]{1,64}){0,7}", re.ASCII)
+_WORD = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}", re.ASCII)
+_HOURS = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _ENDPOINT = re.compile(r"[A-Za-z][A-Za-z0-9]*:[^\x00-\x1f\x7f]+", re.ASCII)
 
 
@@ -130,9 +137,68 @@ def endpoint_or_off(value: str) -> str:
 
 def board_url(value: str) -> str:
     """Where a board answers by HTTP; without a path it ends with its host."""
+    return _url(value, '"http://172.20.10.2" or "https://cam.example.org:8443/"')
+
+
+def _url(value: str, example: str) -> str:
     found = _URL.fullmatch(value)
     if found is None or "#" in value or not _is_port(found[1] or "80"):
-        raise ValueError(
-            'an address such as "http://172.20.10.2" or "https://cam.example.org:8443/"'
-        )
+        raise ValueError(f"an address such as {example}")
     return value.removesuffix("/") if found[2] == "/" else value
+
+
+def web_url(value: str) -> str:
+    """An address on the web, or ""; without a path it ends with its host."""
+    return _url(value, '"https://hooks.example.org/camd"') if value else value
+
+
+def broker_url(value: str) -> str:
+    """Where an MQTT broker listens, or ""."""
+    if value:
+        found = _BROKER.fullmatch(value)
+        if found is None or not _is_port(found[1] or "1"):
+            raise ValueError('"mqtt://host", "mqtt://host:1883" or "mqtts://host:8883"')
+    return value
+
+
+def topic(value: str) -> str:
+    """The beginning of MQTT topics: words with "/" between them."""
+    if _TOPIC.fullmatch(value) is None:
+        raise ValueError('words of a-z A-Z 0-9 _ - with "/" between them, such as "camd"')
+    return value
+
+
+def word(value: str) -> str:
+    """Up to 64 letters, digits, "_" and "-", or ""."""
+    if value and _WORD.fullmatch(value) is None:
+        raise ValueError('a word of a-z A-Z 0-9 _ -, such as "phone"')
+    return value
+
+
+def mail_address(value: str) -> str:
+    """An address for mail, without the name of its owner, or ""."""
+    if value and _MAIL.fullmatch(value) is None:
+        raise ValueError('an address such as "me@example.org"')
+    return value
+
+
+def quiet_hours(value: str) -> str:
+    """Two times of a day with "-" between them, or ""."""
+    if value:
+        read_hours(value)
+    return value
+
+
+def read_hours(text: str) -> tuple[int, int]:
+    """The minutes of the day at which *text*, such as ``22:00-07:00``, begins and ends.
+
+    :raises ValueError: saying what it looks like.
+    """
+    found = _HOURS.fullmatch(text)
+    wanted = 'hours such as "22:00-07:00"'
+    if found is None:
+        raise ValueError(wanted)
+    begin, end = (60 * int(found[at]) + int(found[at + 1]) for at in (1, 3))
+    if begin == end:
+        raise ValueError(wanted)
+    return begin, end

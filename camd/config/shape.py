@@ -15,11 +15,12 @@ import attrs
 
 from camd.config.units import Bytes, Seconds, Secret, Share, duration_text, size_text
 from camd.config.wanted import Wanted
+from camd.config.when import When
 
 Where = tuple[str | int, ...]
 """The place of a setting: ``("store", "path")``, ``("camera", 0, "id")``."""
 
-_VALUES = frozenset({Share, Secret, Wanted})
+_VALUES = frozenset({Share, Secret, Wanted, When})
 _SHOWN = 60
 
 
@@ -127,7 +128,7 @@ def as_toml(value: object) -> str:
     match value:
         case bool():
             return "true" if value else "false"
-        case str() | Path() | Share():
+        case str() | Path() | Share() | When():
             text = json.dumps(str(value), ensure_ascii=False)
             return text.encode("utf-8", "backslashreplace").decode("utf-8")
         case int() if value.bit_length() > 64:

@@ -32,6 +32,7 @@ from camd.config.units import (
     read_size,
 )
 from camd.config.wanted import Wanted, read_wanted
+from camd.config.when import When, read_when
 
 Hook = Callable[[Any, Any], Any]
 
@@ -214,6 +215,7 @@ def _converter() -> Converter:
         (Bytes, lambda value, _: read_size(value)),
         (Share, lambda value, _: read_share(value)),
         (Wanted, lambda value, _: read_wanted(value)),
+        (When, lambda value, _: read_when(value)),
     ):
         converter.register_structure_hook(kind, hook)
     converter.register_structure_hook_func(lambda kind: kind == Path | None, _path_or_none)

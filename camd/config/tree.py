@@ -37,8 +37,17 @@ from camd.config.kinds import (
     derived,
     setting,
 )
+from camd.config.mistakes import Contradiction
 from camd.config.rules import at_least, between, lasting, normal_address
-from camd.config.shape import Where, is_section, settings
+from camd.config.shape import is_section, settings
+from camd.config.telling import (
+    AlertEntry,
+    MailConfig,
+    MqttConfig,
+    PublishConfig,
+    WebhookEntry,
+    untold,
+)
 from camd.config.units import Bytes, Seconds, Share
 from camd.config.wanted import Wanted
 from camd.photo import CameraId
@@ -303,6 +312,11 @@ class Config:
     :ivar manhole: a Python prompt over SSH.
     :ivar restart: how connections outlive the process.
     :ivar log: what is written to the log.
+    :ivar publish: how what is told waits until it is delivered.
+    :ivar mqtt: the broker that hears of every camera.
+    :ivar mail: the server that takes mail.
+    :ivar webhooks: who is told by HTTP; ``webhook`` in the file and to the constructor.
+    :ivar alerts: the rules of alerts; ``alert`` in the file and to the constructor.
     :ivar camera_entries: what is different about single cameras; ``camera`` in the file and
         in ``Config(camera=...)``. What holds for one is asked of :meth:`camera`.
     """
@@ -321,6 +335,11 @@ class Config:
     manhole: ManholeConfig = ManholeConfig()
     restart: RestartConfig = RestartConfig()
     log: LogConfig = LogConfig()
+    publish: PublishConfig = PublishConfig()
+    mqtt: MqttConfig = MqttConfig()
+    mail: MailConfig = MailConfig()
+    webhooks: tuple[WebhookEntry, ...] = field(default=(), alias="webhook")
+    alerts: tuple[AlertEntry, ...] = field(default=(), alias="alert")
     camera_entries: tuple[CameraEntry, ...] = field(default=(), alias="camera")
     _entry: dict[CameraId, CameraEntry] = derived(
         lambda config: {entry.id: entry for entry in config.camera_entries}
@@ -379,20 +398,6 @@ _REMEMBERED = 25_000
 """Cameras whose effective settings are kept at hand."""
 
 
-@frozen
-class Contradiction:
-    """Settings that are right each by itself, and wrong together.
-
-    :ivar where: the one to change.
-    :ivar beside: those it does not go with.
-    :ivar wanted: what would be right.
-    """
-
-    where: Where
-    beside: tuple[Where, ...]
-    wanted: str
-
-
 def contradictions(config: Config) -> Iterator[Contradiction]:
     """What no setting can be blamed for alone."""
     certificate, key, listen = ("tls", "certificate"), ("tls", "key"), ("tls", "listen")
@@ -416,6 +421,7 @@ def contradictions(config: Config) -> Iterator[Contradiction]:
                 "the address of a board that is pulled: other boards are told by camd's commands",
             )
     yield from _twice(config)
+    yield from untold(config.publish, config.mqtt, config.mail, config.webhooks, config.alerts)
 
 
 def _twice(config: Config) -> Iterator[Contradiction]:

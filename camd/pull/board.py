@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from attrs import define, field
 from twisted.internet.defer import DeferredLock, TimeoutError
 
-from camd.pull.client import BoardError, BusyError, Client, Hold, Stream
+from camd.httpclient import AnswerError, BusyError, Client, Hold, Stream
 from camd.pull.mixed import Mixed, MixedError, Shot, shot_of
 from camd.wire.picture import Picture
 
@@ -40,7 +40,7 @@ class Firmware(Enum):
         return self in (Firmware.STOCK, Firmware.EASYTARGET)
 
 
-class NotTakenError(BoardError):
+class NotTakenError(AnswerError):
     """The board is there and does not do what it was asked."""
 
 
@@ -80,7 +80,7 @@ class Board:
     async def find_out(self) -> Firmware:
         """Which firmware it has.
 
-        :raises BoardError: none of those that are known.
+        :raises AnswerError: none of those that are known.
         """
         if urlsplit(self.url).path in ("", "/"):
             async with self._one:
@@ -109,7 +109,7 @@ class Board:
     async def status(self) -> Status:
         """What it says of itself; empty where it says nothing.
 
-        :raises BoardError:
+        :raises AnswerError:
         """
         if self.firmware is None or not self.firmware.has_settings:
             return {}
@@ -121,7 +121,7 @@ class Board:
         return status
 
     async def control(self, name: str, value: int) -> None:
-        """:raises BoardError: it does not take that value."""
+        """:raises AnswerError: it does not take that value."""
         async with self._one:
             reply = await self.client.get(
                 f"{self._base}/control?var={name}&val={value}", STATUS_MOST, self.seconds
@@ -132,7 +132,7 @@ class Board:
     async def still(self, hold: Hold) -> Shot:
         """A picture, which may be damaged.
 
-        :raises BoardError: there is none.
+        :raises AnswerError: there is none.
         """
         if self.firmware is Firmware.STREAM:
             return await self._from_stream(hold)
@@ -165,14 +165,14 @@ class Board:
                 stream.follow(heard)
                 await stream.done.addTimeout(self.seconds, self.client.reactor)
             except TimeoutError:
-                raise BoardError("no picture came out of its stream") from None
+                raise AnswerError("no picture came out of its stream") from None
             finally:
                 stream.stop()
                 hold(0)
         return shots[1]
 
     async def open_stream(self) -> Stream:
-        """:raises BoardError: it does not let anybody follow it now."""
+        """:raises AnswerError: it does not let anybody follow it now."""
         url = self.stream_url
         if url is None:
             raise NotTakenError("it has no stream")
@@ -185,11 +185,11 @@ class Board:
 
 
 def parsed(mixed: Mixed, data: bytes) -> list[Shot]:
-    """:raises BoardError: its stream is broken."""
+    """:raises AnswerError: its stream is broken."""
     try:
         return mixed.feed(data)
     except MixedError as error:
-        raise BoardError(f"its stream is broken: {error}") from None
+        raise AnswerError(f"its stream is broken: {error}") from None
 
 
 def _status(text: bytes) -> Status | None:

@@ -11,10 +11,10 @@ from twisted.python.failure import Failure
 
 from camd.config import Config
 from camd.fleet import Fleet
+from camd.httpclient import Client
 from camd.intake import Intake
 from camd.live import Live
 from camd.photo import Boot, CameraId, Door, Photo, Reason, Receipt, Refused, Trigger
-from camd.pull.client import Client
 from camd.pull.mixed import Shot
 
 STALE = 1.0

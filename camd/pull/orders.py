@@ -9,9 +9,9 @@ from twisted.python.failure import Failure
 
 from camd.config.wanted import checked
 from camd.fleet import Command, CommandError
+from camd.httpclient import AnswerError
 from camd.photo import Refused, Trigger
 from camd.pull.board import Firmware
-from camd.pull.client import BoardError
 
 if TYPE_CHECKING:
     from camd.pull.puller import Puller
@@ -25,7 +25,7 @@ _INTERVALS = (0.05, 604_800.0)
 async def obey(puller: "Puller", command: Command) -> Mapping[str, str]:
     """What the board had to say about it.
 
-    :raises BoardError: it did not do it. *ValueError*, *CommandError*: it was not even asked.
+    :raises AnswerError: it did not do it. *ValueError*, *CommandError*: it was not even asked.
     """
     arguments = command.arguments
     if command.name == "snap":
@@ -54,10 +54,10 @@ async def _snap(puller: "Puller", flash: bool) -> Mapping[str, str]:
             await board.control(name, before)
     if not shot.whole:
         puller.album.damaged(shot)
-        raise BoardError("the picture was damaged")
+        raise AnswerError("the picture was damaged")
     receipt = await puller.album.keep(shot, Trigger.SNAP)
     if receipt is None:
-        raise BoardError("it gave the same picture once more")
+        raise AnswerError("it gave the same picture once more")
     return {"photo": f"{receipt.camera}~{receipt.boot}-{receipt.seq}"}
 
 
@@ -90,7 +90,7 @@ def why_not(failure: Failure, seconds: float) -> str:
         return f"no answer within {seconds:g} s"
     if isinstance(error, CancelledError):
         return "it is not asked any more"
-    if isinstance(error, BoardError | Refused | ValueError):
+    if isinstance(error, AnswerError | Refused | ValueError):
         return str(error)
     log.failure("a mistake of ours", failure)
     return "a mistake of ours"

@@ -14,9 +14,9 @@ from twisted.python.failure import Failure
 
 from camd.config import CameraConfig
 from camd.fleet import Camera, Command, CommandError
+from camd.httpclient import AnswerError, BusyError
 from camd.photo import CameraId
 from camd.pull.board import Board, Firmware, NotTakenError, parsed
-from camd.pull.client import BoardError, BusyError
 from camd.pull.house import STALE, Album, BoardClock, Hello, House, Share
 from camd.pull.mixed import Mixed, Shot
 from camd.pull.orders import obey, why_not
@@ -152,7 +152,7 @@ class Puller:
                         await self._one()
             except CancelledError:
                 raise
-            except BoardError as error:
+            except AnswerError as error:
                 why = str(error)
             except Exception:
                 log.failure("{camera}: a mistake of ours", camera=self.id)
@@ -286,7 +286,7 @@ class Puller:
         pull = self.house.config().pull
         try:
             stream = self._stream = await self.board.open_stream()
-        except BoardError as error:
+        except AnswerError as error:
             self._no_stream = self._seconds + WITHOUT
             log.info("{camera}: {why}; stills are asked for", camera=self.id, why=str(error))
             return
@@ -316,7 +316,7 @@ class Puller:
 
     def _silent(self) -> None:
         if self._stream is not None:
-            self._stream.end(BoardError("no picture comes out of its stream any more"))
+            self._stream.end(AnswerError("no picture comes out of its stream any more"))
 
     def _end_stream(self) -> None:
         stream, self._stream = self._stream, None
@@ -330,7 +330,7 @@ class Puller:
             if self._damaged == 1:
                 self.album.damaged(shot)
             if self._damaged >= DAMAGED:
-                raise BoardError("its stream brings damaged pictures only")
+                raise AnswerError("its stream brings damaged pictures only")
             return
         self.failures = self._damaged = 0
         self._stamped(shot.stamp)
@@ -353,7 +353,7 @@ class Puller:
     async def _look_after_beside(self) -> None:
         try:
             await self._look_after()
-        except BoardError as error:
+        except AnswerError as error:
             log.warn("{camera}: {why}", camera=self.id, why=str(error))
 
     def watched(self) -> None:

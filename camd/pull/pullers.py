@@ -9,10 +9,10 @@ from twisted.logger import Logger
 
 from camd.config import CameraConfig, Config
 from camd.fleet import Fleet
+from camd.httpclient import Client, authorities
 from camd.intake import Intake
 from camd.live import Live
 from camd.photo import CameraId
-from camd.pull.client import Client, authorities
 from camd.pull.house import House
 from camd.pull.puller import Puller
 

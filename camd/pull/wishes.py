@@ -12,8 +12,8 @@ from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
 from camd.config.wanted import FRAMESIZES
+from camd.httpclient import AnswerError
 from camd.pull.board import Board, NotTakenError, Status
-from camd.pull.client import BoardError
 from camd.pull.framesize import Numbering, Size, area
 from camd.pull.mixed import Shot
 
@@ -51,7 +51,7 @@ class Wishes:
     async def make(self, name: str, value: int | str) -> None:
         """The setting *name* has that value, and is to keep it.
 
-        :raises BoardError: it has not.
+        :raises AnswerError: it has not.
         """
         async with self._one:
             if isinstance(value, str):
@@ -65,7 +65,7 @@ class Wishes:
 
         Returns its settings by name.
 
-        :raises BoardError: it did not answer.
+        :raises AnswerError: it did not answer.
         """
         async with self._one:
             status = await self.board.status()
@@ -106,7 +106,7 @@ class Wishes:
         """Pictures are of that size from now on.
 
         :raises NotTakenError: they are not, and are of the size that they were before.
-        :raises BoardError: it did not answer.
+        :raises AnswerError: it did not answer.
         """
         wanted = FRAMESIZES[name]
         number, present = await self._learn()
@@ -120,7 +120,7 @@ class Wishes:
             if known is None:
                 raise NotTakenError(f"framesize {name}: which number it has for that is not known")
             await self._change(known, {wanted})
-        except BoardError:
+        except AnswerError:
             await self.board.control("framesize", number)
             raise
 
@@ -168,7 +168,7 @@ class Wishes:
             await self.pause(PAUSE)
             try:
                 shot = await self.look()
-            except BoardError as error:
+            except AnswerError as error:
                 shown = str(error)
                 continue
             if shot.whole and shot.size in expected:

@@ -80,3 +80,11 @@ def session_day(when: float, zone: tzinfo | None, starts_at_noon: bool) -> str:
     if starts_at_noon:
         local = local.replace(tzinfo=None) - timedelta(hours=12)
     return local.strftime("%Y-%m-%d")
+
+
+def session_begin(day: str, zone: tzinfo | None, starts_at_noon: bool, later: int = 0) -> float:
+    """Unix seconds at which the session of *day* begins, or that of so many days *later*."""
+    at = datetime.strptime(day, "%Y-%m-%d") + timedelta(
+        days=later, hours=12 if starts_at_noon else 0
+    )
+    return at.replace(tzinfo=zone).timestamp()

@@ -23,7 +23,7 @@ from camd.config import Config
 from camd.private import write_private
 from camd.web.answers import Problem
 from camd.web.server import Request
-from camd.web.workers import BusyError, Workers
+from camd.workers import BusyError, Workers
 
 log = Logger()
 

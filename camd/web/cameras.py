@@ -1,7 +1,7 @@
 """Cameras: how they fare, what they measured, on which days they took photos."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,15 +12,16 @@ from twisted.logger import Logger
 from camd.access import May
 from camd.fleet import Camera
 from camd.news import Item, Kind
-from camd.photo import CameraId
+from camd.offered import offered_to
+from camd.photo import CameraId, photo_id
 from camd.store.catalog import CatalogReader
 from camd.store.entry import Entry, Totals
+from camd.store.naming import session_begin
 from camd.web.answers import Answer, Problem, said
 from camd.web.house import House
-from camd.web.offered import offered_to
-from camd.web.routes import Ask, Route, photo_id, route
+from camd.web.routes import Ask, Route, route
 from camd.web.telemetry import Telemetry
-from camd.web.workers import BusyError, Looks
+from camd.workers import BusyError, Looks
 
 log = Logger()
 
@@ -117,7 +118,8 @@ class Cameras:
                 "timezone": "UTC" if zone is UTC else settings.timezone,
                 "days": [
                     {"day": day, "photos": total.photos, "bytes": total.bytes,
-                     "since": begin(day, zone, noon), "until": begin(day, zone, noon, 1)}
+                     "since": session_begin(day, zone, noon),
+                     "until": session_begin(day, zone, noon, 1)}
                     for day, total in totals.items()
                 ],
             }
@@ -212,9 +214,3 @@ def _latest(reader: CatalogReader, cameras: Iterable[CameraId]) -> dict[CameraId
 
 def _time(when: float) -> float | None:
     return round(when, 3) or None
-
-
-def begin(day: str, zone: tzinfo | None, noon: bool, later: int = 0) -> float:
-    """Unix seconds at which the session of *day* begins, or that of so many days *later*."""
-    at = datetime.strptime(day, "%Y-%m-%d") + timedelta(days=later, hours=12 if noon else 0)
-    return at.replace(tzinfo=zone).timestamp()

@@ -13,13 +13,13 @@ from twisted.python.failure import Failure
 
 from camd.access import May
 from camd.fleet import CommandError
-from camd.photo import CameraId
+from camd.offered import checked
+from camd.photo import CameraId, parse_photo_id, photo_id
 from camd.web.answers import Answer, Problem, only, said
 from camd.web.cameras import Cameras
 from camd.web.house import House
-from camd.web.offered import checked
 from camd.web.photos import Changed
-from camd.web.routes import Ask, Route, parse_photo_id, photo_id, route
+from camd.web.routes import Ask, Route, route
 
 log = Logger()
 
@@ -115,7 +115,7 @@ class Commands:
 
     async def set(self, ask: Ask) -> Answer:
         self.cameras.known(ask)
-        return await self._do(ask, "set", checked(ask.body()))
+        return await self._do(ask, "set", _checked(ask.body()))
 
     async def ask(self, ask: Ask) -> Answer:
         self.cameras.known(ask)
@@ -124,7 +124,7 @@ class Commands:
         arguments: dict[str, Any] = {}
         if name == "set":
             only(body, "command", "settings")
-            arguments = checked(body.get("settings"))
+            arguments = _checked(body.get("settings"))
         elif name == "snap":
             only(body, "command", "flash")
             flash = body.get("flash", False)
@@ -186,3 +186,10 @@ class Commands:
     def _over(self, asked: Asked, state: str) -> None:
         asked.over(state)
         self.changed("outcome", asked.camera, asked.json())
+
+
+def _checked(settings: Any) -> dict[str, float | int | str]:
+    try:
+        return checked(settings)
+    except ValueError as error:
+        raise Problem(400, str(error)) from None

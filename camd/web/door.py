@@ -13,6 +13,7 @@ from camd.doors import DoorError, Doors, is_secure, port_of
 from camd.news import Item
 from camd.photo import CameraId
 from camd.store.catalog import CatalogReader
+from camd.thumbnails import Thumbnails
 from camd.web.auth import Guard
 from camd.web.cameras import Cameras
 from camd.web.commands import Commands
@@ -26,9 +27,8 @@ from camd.web.photos import Photos
 from camd.web.routes import Routes
 from camd.web.server import Site, address_of
 from camd.web.telemetry import Telemetry
-from camd.web.thumbnails import Thumbnails
 from camd.web.timelapses import Timelapses
-from camd.web.workers import Looks, Workers
+from camd.workers import Looks, Workers
 
 log = Logger()
 

@@ -16,13 +16,13 @@ from zope.interface import implementer
 
 from camd.access import May
 from camd.news import Item, Kind
-from camd.photo import CameraId
+from camd.photo import CameraId, photo_id
 from camd.web.answers import TAKEN, Answer, Problem, dumps
 from camd.web.auth import Guard, Who
 from camd.web.cameras import Cameras
 from camd.web.house import House
 from camd.web.photos import receipt_json
-from camd.web.routes import Ask, Route, photo_id, route
+from camd.web.routes import Ask, Route, route
 from camd.web.server import Request
 
 log = Logger()

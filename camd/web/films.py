@@ -30,7 +30,7 @@ from camd.photo import CameraId
 from camd.store.files import DIR_MODE
 from camd.store.folders import OWN
 from camd.timelapse import Made
-from camd.web.workers import BusyError, Workers
+from camd.workers import BusyError, Workers
 
 log = Logger()
 

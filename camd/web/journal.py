@@ -22,7 +22,7 @@ from camd.web.events import item_json
 from camd.web.house import House
 from camd.web.live import Watching
 from camd.web.routes import Ask, Route, route
-from camd.web.workers import BusyError, Workers
+from camd.workers import BusyError, Workers
 
 log = Logger()
 

@@ -27,7 +27,7 @@ from camd.web.notice import ago, notice
 from camd.web.photos import Photos
 from camd.web.routes import Ask, Route, route
 from camd.web.server import Request, little_buffered
-from camd.web.workers import BusyError, Workers
+from camd.workers import BusyError, Workers
 
 log = Logger()
 

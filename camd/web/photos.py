@@ -10,18 +10,18 @@ from attrs import define, field
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from camd import thumbnails
 from camd.access import May
-from camd.photo import CameraId, FrameKey, Receipt
+from camd.photo import CameraId, FrameKey, Receipt, photo_id
 from camd.store.catalog import Catalog, CatalogReader
 from camd.store.entry import Cursor, Entry
 from camd.store.opening import open_photo, read_photo
 from camd.store.retention import delete
-from camd.web import thumbnails
 from camd.web.answers import FOR_EVER, JPEG, Answer, Problem, no_content, only, said
 from camd.web.house import House
-from camd.web.routes import Ask, Route, photo_id, route
+from camd.web.routes import Ask, Route, route
 from camd.web.sending import Sent, send
-from camd.web.workers import BusyError, Looks, Workers
+from camd.workers import BusyError, Looks, Workers
 
 log = Logger()
 

@@ -16,14 +16,13 @@ from twisted.logger import Logger
 
 from camd.access import May
 from camd.config import Config
-from camd.photo import CameraId, FrameKey, is_camera_id, parse_boot
+from camd.photo import CameraId, FrameKey, is_camera_id, parse_photo_id
 from camd.web.answers import Answer, Problem, Query, loads
 from camd.web.auth import NOBODY, Guard, Who
 from camd.web.server import Request
 
 log = Logger()
 
-_SEQ = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::[0-9]{1,5})?", re.ASCII)
 _LOOPBACK = ("127.", "::1")
 
@@ -85,22 +84,6 @@ class Ask:
 
 
 Handler = Callable[[Ask], Awaitable[Answer]]
-
-
-def photo_id(key: FrameKey) -> str:
-    camera, boot, seq = key
-    return f"{camera}~{boot}-{seq}"
-
-
-def parse_photo_id(text: str) -> FrameKey | None:
-    camera, _, rest = text.partition("~")
-    boot, _, seq = rest.partition("-")
-    if not is_camera_id(camera) or _SEQ.fullmatch(seq) is None:
-        return None
-    try:
-        return CameraId(camera), parse_boot(boot), int(seq)
-    except ValueError:
-        return None
 
 
 @frozen

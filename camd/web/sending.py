@@ -10,7 +10,7 @@ from twisted.protocols.basic import FileSender
 
 from camd.web.answers import TAKEN, Answer, Problem
 from camd.web.routes import Ask
-from camd.web.workers import BusyError, Workers
+from camd.workers import BusyError, Workers
 
 log = Logger()
 

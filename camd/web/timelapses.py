@@ -16,7 +16,7 @@ from camd.web.films import Asked, Film, Films, FullError
 from camd.web.house import House
 from camd.web.routes import Ask, Route, route
 from camd.web.sending import Sent, send
-from camd.web.workers import Workers
+from camd.workers import Workers
 
 MP4 = b"video/mp4"
 LATEST = 1e10

@@ -5,8 +5,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from camd.web.answers import Problem
-
 FRAMESIZES = (
     "96x96", "qqvga", "qcif", "hqvga", "240x240", "qvga", "cif", "hvga", "vga", "svga", "xga",
     "hd", "sxga", "uxga",
@@ -62,21 +60,21 @@ def offered_to(protocol: str) -> tuple[list[dict[str, Any]], str | None]:
 def checked(settings: Any) -> dict[str, float | int | str]:
     """*settings*, all of which may be sent to a board.
 
-    :raises Problem: one may not.
+    :raises ValueError: one may not; its text is for people.
     """
     if not isinstance(settings, dict) or not 1 <= len(settings) <= 32:
-        raise Problem(400, "settings are an object with 1 to 32 members")
+        raise ValueError("settings are an object with 1 to 32 members")
     for name, value in settings.items():
         if name in _CHOICES:
             if value not in _CHOICES[name]:
-                raise Problem(400, f"{name} is one of {', '.join(_CHOICES[name])}")
+                raise ValueError(f"{name} is one of {', '.join(_CHOICES[name])}")
             continue
         least, most, step = (0, 1, 1) if name in _FLAGS else _NUMBERS.get(name, (0, 0, 0))
         if not step:
-            raise Problem(400, f"there is no setting {name[:40]!r}")
+            raise ValueError(f"there is no setting {name[:40]!r}")
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not least <= value <= most or (step == 1 and value != int(value)):
-            raise Problem(400, f"{name} is a number from {least:g} to {most:g}")
+            raise ValueError(f"{name} is a number from {least:g} to {most:g}")
     return {name: _plain(value) for name, value in settings.items()}
 
 

@@ -1,15 +1,17 @@
-"""HTTP as it is spoken to a board: every answer is bounded in bytes and in time.
+"""HTTP as camd asks for something: every answer is bounded in bytes and in time.
 
-A connection serves one request, since boards have few. Certificates of https boards are verified,
-by name or address. Redirections are not followed: a board has one address, the operator's.
+A connection serves one request, since boards have few. Certificates of https servers are verified,
+by name or address. Redirections are not followed: who is asked has one address, the operator's.
 """
 
 from collections.abc import Callable, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from attrs import define, field, frozen
 from OpenSSL.SSL import Error as TlsError
+from service_identity import VerificationError
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import (
@@ -21,9 +23,18 @@ from twisted.internet.error import (
 from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
+from twisted.internet.task import Cooperator
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, ResponseDone, ResponseFailed, ResponseNeverReceived
+from twisted.web.client import (
+    URI,
+    Agent,
+    FileBodyProducer,
+    RequestTransmissionFailed,
+    ResponseDone,
+    ResponseFailed,
+    ResponseNeverReceived,
+)
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory
@@ -37,22 +48,24 @@ _FAILURES = (
     ConnectingCancelledError,
     ConnectionClosed,
     DNSLookupError,
+    RequestTransmissionFailed,
     ResponseFailed,
     ResponseNeverReceived,
     TimeoutError,
     TlsError,
+    VerificationError,
 )
 
 Hold = Callable[[int], bool]
 """Told how many bytes are held for an answer; whether they may be."""
 
 
-class BoardError(Exception):
-    """The board did not answer, or not with what was asked; the text is for people."""
+class AnswerError(Exception):
+    """There is no answer, or not one to what was asked; the text is for people."""
 
 
-class BusyError(BoardError):
-    """There is no memory for its answer now: not the board's fault."""
+class BusyError(AnswerError):
+    """There is no memory for the answer now: not the other side's fault."""
 
 
 @frozen
@@ -148,7 +161,7 @@ class Stream:
     """An answer that goes on.
 
     :ivar status: of it; *fields* its header, as in `Reply`.
-    :ivar done: fires when it is over, with None where that was wished and a `BoardError` else.
+    :ivar done: fires when it is over, with None where that was wished and a `AnswerError` else.
     """
 
     status: int
@@ -159,7 +172,7 @@ class Stream:
     _over: bool = False
 
     def follow(self, heard: Callable[[bytes], None]) -> None:
-        """*heard* is called with what comes; where it raises `BoardError`, that is the end."""
+        """*heard* is called with what comes; where it raises `AnswerError`, that is the end."""
         self._response.deliverBody(_Following(self, heard))
 
     def grant(self, size: int) -> None:
@@ -170,7 +183,7 @@ class Stream:
         """It is not wanted any more."""
         self.end(None)
 
-    def end(self, error: BoardError | None) -> None:
+    def end(self, error: AnswerError | None) -> None:
         if not self._over:
             self._over = True
             self._meter.end()
@@ -185,11 +198,11 @@ class _Following(Protocol):
     def dataReceived(self, data: bytes) -> None:
         try:
             self._heard(data)
-        except BoardError as error:
+        except AnswerError as error:
             self._stream.end(error)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._stream.end(BoardError("its stream has ended"))
+        self._stream.end(AnswerError("its stream has ended"))
 
 
 class _Collecting(Protocol):
@@ -208,7 +221,7 @@ class _Collecting(Protocol):
         self._size += len(data)
         self._chunks.append(data)
         if self._size > self._most:
-            self.done.errback(BoardError(f"it sent more than {self._most} bytes"))
+            self.done.errback(AnswerError(f"it sent more than {self._most} bytes"))
         elif not self._hold(self._size):
             self.done.errback(BusyError("there is no memory for its answer"))
 
@@ -218,19 +231,27 @@ class _Collecting(Protocol):
         if reason.check(ResponseDone, PotentialDataLoss):
             self.done.callback(tuple(self._chunks))
         else:
-            self.done.errback(BoardError("its answer was cut off"))
+            self.done.errback(AnswerError("its answer was cut off"))
 
 
 def _anything(size: int) -> bool:
     return True
 
 
+@frozen
+class _Request:
+    url: str
+    method: bytes = b"GET"
+    body: bytes | None = None
+    fields: Mapping[str, str] = field(factory=dict)
+
+
 @define(eq=False)
 class Client:
-    """Asks boards.
+    """Asks, and posts.
 
     :ivar connect: seconds for a connection.
-    :ivar trusted: by what https boards are verified; None is what this system trusts.
+    :ivar trusted: by what https servers are verified; None is what this system trusts.
     """
 
     reactor: Any
@@ -240,19 +261,37 @@ class Client:
     async def get(self, url: str, most: int, seconds: float, hold: Hold = _anything) -> Reply:
         """The whole answer, of at most *most* bytes, within so many *seconds*.
 
-        :raises BoardError: there is none.
+        :raises AnswerError: there is none.
         """
+        return await self._whole(_Request(url), most, seconds, hold)
+
+    async def post(
+        self, url: str, body: bytes, fields: Mapping[str, str], most: int, seconds: float
+    ) -> Reply:
+        """The answer to *body*, which goes with the header *fields*. Bounds are as in `get`, but
+        an answer that is too long or too slow has its status and no body.
+
+        :raises AnswerError: there is none.
+        """
+        return await self._whole(_Request(url, b"POST", body, fields), most, seconds, _anything)
+
+    async def _whole(self, request: "_Request", most: int, seconds: float, hold: Hold) -> Reply:
         meter = _Meter(most + most // 8 + HEAD)
         due = self.reactor.seconds() + seconds
         try:
-            response = await self._ask(url, meter, seconds)
+            response = await self._ask(request, meter, seconds)
             body = _Collecting(most, hold)
             response.deliverBody(body)
             left = max(0.001, due - self.reactor.seconds())
-            chunks = await body.done.addTimeout(left, self.reactor)
+            try:
+                chunks = await body.done.addTimeout(left, self.reactor)
+            except (AnswerError, TimeoutError):
+                if request.body is None:
+                    raise
+                chunks = ()  # what was posted is there, and its status says what became of it
             return Reply(response.code, _fields(response), chunks)
         except _FAILURES as error:
-            raise BoardError(_why(error, seconds)) from error
+            raise AnswerError(_why(error, seconds)) from error
         finally:
             meter.end()
             hold(0)
@@ -261,20 +300,26 @@ class Client:
         """The beginning of an answer that may go on for ever.
 
         :param most: bytes that may come before `Stream.grant`.
-        :raises BoardError: it has not begun within so many *seconds*.
+        :raises AnswerError: it has not begun within so many *seconds*.
         """
         meter = _Meter(most + HEAD)
         try:
-            response = await self._ask(url, meter, seconds)
+            response = await self._ask(_Request(url), meter, seconds)
         except _FAILURES as error:
             meter.end()
-            raise BoardError(_why(error, seconds)) from error
+            raise AnswerError(_why(error, seconds)) from error
         return Stream(response.code, _fields(response), response=response, meter=meter)
 
-    def _ask(self, url: str, meter: _Meter, seconds: float) -> "Deferred[Any]":
+    def _ask(self, request: "_Request", meter: _Meter, seconds: float) -> "Deferred[Any]":
         agent = Agent.usingEndpointFactory(self.reactor, _Endpoints(self, meter))
         headers = Headers({b"User-Agent": [b"camd"], b"Accept": [b"*/*"]})
-        asked: Deferred[Any] = agent.request(b"GET", url.encode("ascii"), headers)
+        for name, value in request.fields.items():
+            headers.setRawHeaders(name, [value])
+        body = None if request.body is None else FileBodyProducer(BytesIO(request.body), Cooperator(
+            scheduler=lambda work: self.reactor.callLater(0, work)))  # fmt: skip
+        asked: Deferred[Any] = agent.request(
+            request.method, request.url.encode("ascii"), headers, body
+        )
         return asked.addTimeout(seconds, self.reactor)
 
 
@@ -308,7 +353,7 @@ def _why(error: BaseException, seconds: float) -> str:
         return _why(reasons[-1].value, seconds)
     if isinstance(error, TimeoutError | CancelledError | ConnectingCancelledError):
         return f"it did not answer within {seconds:g} s"
-    if isinstance(error, TlsError):
+    if isinstance(error, TlsError | VerificationError):
         return f"its certificate cannot be trusted, or TLS failed: {error}"
     text = getattr(error, "osError", None) or str(error) or type(error).__name__
     return f"it cannot be reached: {text}"

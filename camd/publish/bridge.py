@@ -1,0 +1,377 @@
+"""Every camera by MQTT: its state, its newest photo, what happens to it; and commands from there.
+
+States and photos are retained and said again whenever the broker comes back, or Home Assistant
+does. Events are not retained; what must not be lost, alerts, comes by the outbox.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from attrs import astuple, define, field
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from camd.config import Config
+from camd.fleet import DAY, Camera, CommandError, Fleet
+from camd.news import Item, Kind
+from camd.photo import CameraId, Receipt, is_camera_id
+from camd.publish import discovery
+from camd.publish.alerts import Counts
+from camd.publish.broker import OFFLINE, ONLINE, Broker, instance_of
+from camd.publish.discovery import Device, Topics
+from camd.publish.letter import Letter, counted, iso, of_findings, plain
+from camd.publish.order import read_order
+from camd.publish.outbox import Delivery
+from camd.publish.tally import Tally
+from camd.sparing import Sparing
+from camd.store.entry import Entry
+from camd.store.opening import read_photo
+from camd.thumbnails import NoPictureError, shrunk
+from camd.workers import BusyError, Workers
+
+log = Logger()
+
+TARGET = "mqtt"
+WIDTH = 640
+"""Pixels of a thumbnail's width at most."""
+
+AT_ONCE = 200
+"""Cameras that are told of in one go; the rest has its turn with the next."""
+
+READ_AT_ONCE = 16
+"""Photos that are read and made small at the same time."""
+
+_EVENTS = {kind: kind.value for kind in (Kind.SILENT, Kind.BACK, Kind.POOR, Kind.GOOD)}
+
+
+def alert_body(letter: Letter) -> str:
+    """What waits to be published."""
+    alert = letter.alert
+    assert alert is not None, "only alerts wait"
+    said = {
+        "event_type": "over" if alert.over else "alert", "id": letter.name, "name": alert.title,
+        "rule": alert.rule, "text": plain(alert.text), "when": iso(letter.when),
+    }  # fmt: skip
+    return json.dumps({"camera": letter.camera, "said": said})
+
+
+@define(eq=False)
+class Bridge:
+    """A `camd.publish.courier.Way`, for alerts.
+
+    :ivar root: where photos lie.
+    :ivar joined: told when the broker is there.
+    :ivar save: called when `memory` has changed.
+    :ivar now: unix seconds.
+    """
+
+    config: Callable[[], Config]
+    fleet: Fleet
+    root: Path
+    reactor: Any
+    now: Callable[[], float]
+    workers: Workers
+    counts: Callable[[], Counts | None]
+    joined: Callable[[], None]
+    save: Callable[[], None]
+    topics: Topics = field(init=False)
+    broker: Broker = field(init=False)
+    tally: Tally = field(init=False)
+    _dirty: dict[CameraId, None] = field(factory=dict)
+    _photos: dict[CameraId, Receipt] = field(factory=dict)
+    _reading: set[CameraId] = field(factory=set)
+    _known: dict[CameraId, dict[str, Any]] = field(factory=dict)
+    _before: set[CameraId] = field(factory=set)
+    _poor: set[CameraId] = field(factory=set)
+    _connected: int = -1
+    _former: Topics | None = None
+    _sparing: Sparing = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        mqtt = self.config().mqtt
+        topics = self.topics = Topics(mqtt.prefix, instance_of(mqtt), mqtt.discovery_prefix)
+        base = topics.base
+        subscriptions = [f"{base}/+/snap", f"{base}/+/set", f"{base}/+/set/+", topics.birth]
+        self.broker = Broker(
+            mqtt, topics.status, subscriptions, self.reactor, self._heard, self._joined,
+            lambda: None,
+        )  # fmt: skip
+        self.tally = Tally(self.config, self.now, self.counts, self._touch)
+        self._sparing = Sparing(self.reactor.seconds, lambda: 1.0)
+
+    def restore(self, memory: Any) -> None:
+        """*memory*: what was saved, or None."""
+        if isinstance(memory, dict):
+            self._before = {CameraId(camera) for camera in memory.get("cameras", ())}
+            self.tally.restore(memory.get("labels", {}))
+            self._poor = {CameraId(camera) for camera in memory.get("poor", ())}
+            former = memory.get("topics")
+            self._former = Topics(*former) if former else None
+
+    def memory(self) -> dict[str, Any]:
+        """What `restore` is to be given behind a restart."""
+        return {
+            "cameras": sorted(self._before | set(self._known)),
+            "labels": self.tally.memory(),
+            "poor": sorted(self._poor),
+            "topics": list(astuple(self._former or self.topics)),
+        }
+
+    # ---- what is heard of cameras
+
+    def is_told(self, camera: CameraId) -> bool:
+        """Whether the broker is to hear of *camera*."""
+        only = self.config().mqtt.cameras
+        return camera in self.fleet and (not only or camera in only)
+
+    def hear(self, item: Item) -> None:
+        """A listener of `News`."""
+        camera = item.camera
+        if camera is None or not self.is_told(camera):
+            return
+        self._dirty[camera] = None
+        if item.receipt is not None and item.kind is Kind.PHOTO:
+            self._photos[camera] = item.receipt
+        if item.kind in (Kind.POOR, Kind.GOOD):
+            (self._poor.add if item.kind is Kind.POOR else self._poor.discard)(camera)
+            self.save()
+        if item.kind in _EVENTS:
+            said = {"event_type": _EVENTS[item.kind], "text": plain(item.text)}
+            self._event(camera, {**said, "when": iso(item.when)})
+        if item.kind is Kind.FOUND and item.findings is not None:
+            self._found(camera, item)
+
+    def _found(self, camera: CameraId, item: Item) -> None:
+        assert item.findings is not None, "it was looked at"
+        if self.tally.saw(camera, counted(item.findings), counted(item.findings, fresh=True)):
+            self.save()
+        said = {"event_type": "found", "text": plain(item.text), "when": iso(item.when)}
+        found = of_findings(item.findings)
+        del found["detections"]
+        if found["counts"]:
+            self._event(camera, {**said, **found})
+
+    def _event(self, camera: CameraId, said: dict[str, Any]) -> None:
+        if self.broker.room:
+            self.broker.publish(self.topics.of(camera, "event"), discovery.text(said))
+
+    def new_day(self) -> None:
+        """A day may have begun since the last time."""
+        self.tally.new_day(self.fleet.cameras)
+        for id, camera in self.fleet.cameras.items():
+            if camera.photos_today and camera.today != int(self.now() // DAY):
+                self._touch(id)
+
+    def _touch(self, camera: CameraId) -> None:
+        """What is known of it has changed."""
+        self._dirty[camera] = None
+
+    # ---- what is said of them
+
+    def _joined(self) -> None:
+        """The broker, or Home Assistant, is there again: it hears everything."""
+        self._move()
+        self._known.clear()
+        self._connected = -1
+        mqtt = self.config().mqtt
+        hub = discovery.text(discovery.hub(self.topics, self.config().publish.url))
+        self.broker.publish(self.topics.config(None), hub if mqtt.discovery else b"", retain=True)
+        for id, camera in self.fleet.cameras.items():
+            if self.is_told(id):
+                self._dirty[id] = None
+                if camera.latest is not None:
+                    self._photos.setdefault(id, camera.latest)
+        self.joined()
+
+    def refresh(self) -> None:
+        """What is told of every camera may be another thing now."""
+        for id in self.fleet.cameras:
+            self._dirty[id] = None
+
+    def _move(self) -> None:
+        """What was told under other topics is taken back."""
+        former, self._former = self._former, None
+        if former is None or former == self.topics:
+            return
+        for id in sorted(self._before):
+            self._erase(former, id)
+        for topic in (former.config(None), former.of(None, "state"), former.status):
+            self.broker.publish(topic, b"", retain=True)
+        self._before.clear()
+        self.save()
+
+    def _erase(self, topics: Topics, id: CameraId) -> None:
+        for topic in (
+            topics.config(id),
+            *(topics.of(id, last) for last in ("state", "availability", "image")),
+        ):
+            self.broker.publish(topic, b"", retain=True)
+
+    def say(self) -> None:
+        """What has changed since the last time is said."""
+        if not self.broker.connected:
+            return
+        for id in [id for id in {*self._before, *self._known} if not self.is_told(id)]:
+            self._take_back(id)
+        for id in list(self._dirty)[:AT_ONCE]:
+            if not self.broker.room:
+                return
+            del self._dirty[id]
+            if self.is_told(id):
+                self._say(self.fleet.cameras[id])
+        if self._connected != self.fleet.connected:
+            self._connected = self.fleet.connected
+            state = {"connected": self._connected, "cameras": len(self.fleet.cameras)}
+            self.broker.publish(self.topics.of(None, "state"), discovery.text(state), retain=True)
+        if self.config().mqtt.photos != "none":
+            for id in list(self._photos):
+                if len(self._reading) >= READ_AT_ONCE or not self.broker.room:
+                    break
+                if id not in self._reading:
+                    self._show(id, self._photos.pop(id))
+        else:
+            self._photos.clear()
+
+    def _say(self, camera: Camera) -> None:
+        mqtt, publish, id = self.config().mqtt, self.broker.publish, camera.id
+        device = self._device(camera)
+        if mqtt.discovery:
+            now = discovery.document(self.topics, device)
+            before = self._known.get(id)
+            if before != now:
+                told = discovery.without(before, now) if before else now
+                publish(self.topics.config(id), discovery.text(told), retain=True)
+        else:
+            now = {}
+            if id in self._before and id not in self._known:
+                publish(self.topics.config(id), b"", retain=True)
+        new = id not in self._known and id not in self._before
+        self._known[id] = now
+        if new:
+            self.save()
+        there = ONLINE if camera.connected and device.takes_commands else OFFLINE
+        publish(self.topics.of(id, "availability"), there, retain=True)
+        publish(self.topics.of(id, "state"), discovery.text(self._state(camera)), retain=True)
+
+    def _device(self, camera: Camera) -> Device:
+        config = self.config()
+        return Device(
+            camera.id, config.camera(camera.id).name, camera.model, camera.fw, camera.protocol,
+            sorted(camera.telemetry or {}), self.tally.labels.get(camera.id, ()),
+            config.mqtt.photos != "none", config.publish.url,
+        )  # fmt: skip
+
+    def _state(self, camera: Camera) -> dict[str, Any]:
+        problems = {"silent": camera.silent, "photos bad": camera.id in self._poor}
+        today = camera.today == int(self.now() // DAY)
+        return {
+            "state": camera.state.value,
+            "connected": "ON" if camera.connected else "OFF",
+            "problem": "ON" if any(problems.values()) else "OFF",
+            "problems": problems,
+            "last_seen": _moment(camera.last_seen),
+            "last_photo": _moment(camera.last_photo),
+            "photos": camera.photos,
+            "photos_today": camera.photos_today if today else 0,
+            "measured": _finite(camera.telemetry),
+            "settings": _finite(camera.settings),
+            "counts": {
+                discovery.slug(label): number for label, number in self.tally.of(camera.id).items()
+            },
+        }
+
+    def _take_back(self, id: CameraId) -> None:
+        """The camera is no more, or is not to be told of any more."""
+        self._erase(self.topics, id)
+        self._known.pop(id, None)
+        self._before.discard(id)
+        self.tally.forget(id)
+        self._photos.pop(id, None)
+        self._dirty.pop(id, None)
+        self._poor.discard(id)
+        self.save()
+
+    def _show(self, id: CameraId, receipt: Receipt) -> None:
+        small = self.config().mqtt.photos == "thumbnail"
+        self._reading.add(id)
+
+        def over(result: Any) -> Any:
+            self._reading.discard(id)
+            return result
+
+        def read(data: bytes) -> None:
+            if self.is_told(id):
+                self.broker.publish(self.topics.of(id, "image"), data, retain=True)
+
+        def failed(failure: Failure) -> None:
+            if not failure.check(OSError, NoPictureError, BusyError):
+                log.failure("{camera}: its photo cannot be published", failure, camera=id)
+
+        done = self.workers.run(lambda: _picture(self.root, Entry.of(receipt), small))
+        done.addBoth(over).addCallbacks(read, failed)
+
+    # ---- alerts, by the outbox
+
+    def deliver(self, delivery: Delivery) -> "Deferred[None]":
+        waiting = json.loads(delivery.body)
+        camera = None if waiting["camera"] is None else CameraId(waiting["camera"])
+        topic = self.topics.of(camera, "event")
+        return self.broker.deliver(topic, discovery.text(waiting["said"]))
+
+    # ---- commands
+
+    def _heard(self, topic: str, payload: bytes, retained: bool) -> None:
+        if retained:
+            return  # a command that somebody retained would come again with each connection
+        if topic == self.topics.birth:
+            if payload == ONLINE:
+                self._joined()
+            return
+        camera, _, order = topic.removeprefix(f"{self.topics.base}/").partition("/")
+        try:
+            self._judge(camera)
+            name, arguments = read_order(order, payload)
+        except ValueError as error:
+            if self._sparing.left_out(camera, "bad") is not None:
+                log.warn("mqtt: {topic}: {why}", topic=plain(topic)[:200], why=str(error))
+            return
+        asked = self.fleet.command(camera, name, **arguments)
+        asked.addErrback(self._refused)
+
+    def _judge(self, camera: str) -> None:
+        """:raises ValueError: nobody there takes commands; its text is for people."""
+        if not is_camera_id(camera) or not self.is_told(CameraId(camera)):
+            raise ValueError("there is no such camera")
+        if self.fleet.cameras[CameraId(camera)].protocol == "v1":
+            raise ValueError("a board with the tutorial's sketch takes no commands")
+
+    def _refused(self, failure: Failure) -> None:
+        error = failure.value
+        if not isinstance(error, CommandError):
+            log.failure("mqtt: a command failed", failure)
+        elif self._sparing.left_out(error.camera, "command") is not None:
+            log.warn("mqtt: {why}", why=str(error))
+
+
+def _moment(when: float) -> str | None:
+    return iso(when) if when else None
+
+
+def _finite(values: "dict[str, float | str] | None") -> dict[str, Any]:
+    """*values* as JSON can hold them."""
+    return {
+        key: int(value) if isinstance(value, bool) else value
+        for key, value in (values or {}).items()
+        if not isinstance(value, float) or abs(value) < 1e300
+    }
+
+
+def _picture(root: Path, photo: Entry, small: bool) -> bytes:
+    data = read_photo(root, photo)
+    try:
+        return shrunk(data, WIDTH) if small else data
+    except ImportError:
+        return data
