@@ -12,7 +12,6 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
 from twisted.internet.ssl import optionsForClientTLS
 from twisted.logger import Logger
-from twisted.mail.smtp import ESMTPSenderFactory, SMTPClientError
 from twisted.python.failure import Failure
 
 from camd.config.telling import MailConfig
@@ -69,6 +68,9 @@ class Mail:
     trusted: Any = None
 
     def deliver(self, delivery: Delivery) -> "Deferred[None]":
+        # It takes two megabytes, which who mails nothing need not have.
+        from twisted.mail.smtp import ESMTPSenderFactory
+
         mail = self.config()
         done: Deferred[Any] = Deferred(lambda _: factory_stop())
         secure = optionsForClientTLS(mail.host, self.trusted) if mail.tls != "none" else None
@@ -100,6 +102,8 @@ class Mail:
         return done.addCallbacks(lambda _: None, self._failed)
 
     def _failed(self, failure: Failure) -> None:
+        from twisted.mail.smtp import SMTPClientError
+
         error = failure.value
         where = self.config().host
         if isinstance(error, CancelledError):
