@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from camd.cli.bar import bar
+from camd.cli.bar import bar, count
 from camd.cli.settings import configured, existing_store, own_directory, plain_errors
 from camd.config import Loaded
 from camd.store.catalog import Catalog, CatalogDamagedError
@@ -127,16 +127,12 @@ def _tell(report: CheckReport, fix: bool) -> None:
         click.echo(f"unreadable  {path}: {why}")
     for why in report.database:
         click.echo(f"catalog     {why}")
-    wrong = f"{_count(report.faults, 'thing')} wrong" if report.faults else "nothing is wrong"
+    wrong = f"{count(report.faults, 'thing')} wrong" if report.faults else "nothing is wrong"
     if fix and report.faults:
         wrong += f", {report.fixed:,} put right"
     click.echo(
-        f"{_count(report.files, 'file')} in {_count(report.folders, 'folder')}, "
-        f"{_count(report.good, 'photo')} as they should be; {wrong}"
+        f"{count(report.files, 'file')} in {count(report.folders, 'folder')}, "
+        f"{count(report.good, 'photo')} as they should be; {wrong}"
     )
     if report.faults and not fix:
         click.echo("camd check --fix puts right what can be, while camd is not running")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -13,7 +13,7 @@ from typing import Any
 import click
 from attrs import frozen
 
-from camd.cli.bar import bar
+from camd.cli.bar import bar, count
 from camd.cli.choices import choice_of, choosing, zones
 from camd.cli.settings import configured, existing_store, own_directory, plain_errors
 from camd.config import Loaded
@@ -140,12 +140,12 @@ def _tell(target: Path, numbers: Numbers, placer: Placer) -> None:
             f"{placer.copied:,} photos were copied",
             err=True,
         )
-    sides = ", ".join(f"{count:,} {side}" for side, count in sorted(numbers.sides.items()))
+    sides = ", ".join(f"{number:,} {side}" for side, number in sorted(numbers.sides.items()))
     click.echo(
-        f"{target}: {numbers.photos:,} photos"
+        f"{target}: {count(numbers.photos, 'photo')}"
         + (f" ({sides})" if len(numbers.sides) > 1 else "")
-        + f" of {len(numbers.cameras):,} cameras, {numbers.things:,} things of "
-        f"{len(numbers.classes):,} classes"
+        + f" of {count(len(numbers.cameras), 'camera')}, {count(numbers.things, 'thing')} of "
+        + count(len(numbers.classes), "class", "classes")
         + (f"; {numbers.missing:,} were gone or left out" if numbers.missing else "")
     )
 

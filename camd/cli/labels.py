@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from camd.cli.bar import bar
+from camd.cli.bar import bar, count
 from camd.cli.settings import configured, existing_store, own_directory, plain_errors
 from camd.config import Loaded
 from camd.labels.classes import find_classes
@@ -96,7 +96,7 @@ def _complain(heard: Heard, skip_wrong: bool) -> None:
         click.echo(str(mistake), err=True)
     if heard.mistakes and not skip_wrong:
         raise click.ClickException(
-            f"{_count(len(heard.mistakes), 'mistake')} in the labels: nothing is taken in; "
+            f"{count(len(heard.mistakes), 'mistake')} in the labels: nothing is taken in; "
             "--skip-wrong takes in the rest"
         )
 
@@ -107,7 +107,7 @@ def _tell(heard: Heard, news: News, there: int, dry_run: bool) -> None:
     if len(heard.unknown) > SHOWN:
         click.echo(f"unknown     and {len(heard.unknown) - SHOWN:,} more")
     verb = "would be said" if dry_run else "said"
-    click.echo(f"{_count(there, 'photo')}, {_count(news.things, 'thing')} {verb} to be on them")
+    click.echo(f"{count(there, 'photo')}, {count(news.things, 'thing')} {verb} to be on them")
     for number, what in (
         (news.replaced, "of them had been spoken of before: that is replaced"),
         (news.same, "photos were known to be so"),
@@ -119,7 +119,3 @@ def _tell(heard: Heard, news: News, there: int, dry_run: bool) -> None:
     ):
         if number:
             click.echo(f"{number:,} {what}")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
