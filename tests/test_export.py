@@ -559,13 +559,14 @@ class Commands(DataSetCase, CommandCase):
         self.everywhere()
 
     def test_yolo(self) -> None:
-        """One line says what there is; the camera may be one that nobody named."""
-        said = self.in_store(
-            "export", "yolo", "set", "--camera", ORCHARD, "--since", "2026-08-16 20:00",
-            "--until", "2026-08-18", "--val", "0.5",
+        """One line says what there is; the camera may be one that nobody named, in its zone."""
+        said = self.does(
+            "--store", str(self.store), "export", "yolo", "set", "--camera", ORCHARD, "--since",
+            "2026-08-16 21:30", "--until", "2026-08-18", "--val", "0.5",
+            CAMD_STORE__TIMEZONE="Europe/Vienna",
         )  # fmt: skip
-        self.assertIn("set: 8 photos (4 train, 4 val) of 1 camera, 16 things of 2 classes", said)
-        self.assertEqual(len(list((self.target / "images").glob("*/*.jpg"))), 8)
+        self.assertIn("set: 7 photos (3 train, 4 val) of 1 camera, 14 things of 2 classes", said)
+        self.assertEqual(len(list((self.target / "images").glob("*/*.jpg"))), 7)
         self.assertIn("export yolo set --camera", (self.target / "README.md").read_text())
 
     def test_others(self) -> None:
