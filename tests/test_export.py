@@ -5,8 +5,9 @@ import errno
 import io
 import json
 import os
+import signal
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from twisted.trial.unittest import SynchronousTestCase
 
+from camd.cli import main
 from camd.export import placing
 from camd.export.camtrap import CamtrapForm, Place, Project
 from camd.export.card import Numbers, Origin
@@ -579,19 +581,27 @@ class Commands(DataSetCase, CommandCase):
 
     def test_mistakes(self) -> None:
         """Each is a line, and leaves nothing behind."""
-        at = ("--store", str(self.store), "export")
+        self.addCleanup(signal.signal, signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+        target = str(self.target)
         for code, arguments, part in (
-            (2, ("yolo", "x", "--camera", "moon"), "no photo of it"),
-            (2, ("yolo", "x", "--camera", "../x"), "no photo of it"),
-            (2, ("yolo", "x", "--class", "moth"), "gnat, whitefly"),
-            (2, ("yolo", "x", "--since", "soon"), "a date"),
-            (2, ("yolo", "x", "--val", "1.5"), "--val"),
-            (1, ("yolo", "x", "--confirmed"), "no photo"),
-            (1, ("yolo", "photos/x"), "within the store"),
-            (1, ("camtrap-dp", "x", "--at", "greenhouse-1=1,2"), f"where {ORCHARD} stands"),
-            (2, ("camtrap-dp", "x", "--at", "1,200"), "degrees"),
-            (2, ("camtrap-dp", "x", "--taxon", "gnat"), "CLASS=NAME"),
+            (2, ("yolo", target, "--camera", "moon"), "no photo of it"),
+            (2, ("yolo", target, "--camera", "../x"), "no photo of it"),
+            (2, ("yolo", target, "--class", "moth"), "gnat, whitefly"),
+            (2, ("yolo", target, "--since", "soon"), "a date"),
+            (2, ("yolo", target, "--val", "1.5"), "--val"),
+            (1, ("yolo", target, "--confirmed"), "no photo"),
+            (1, ("yolo", str(self.store / "x")), "within the store"),
+            (1, ("camtrap-dp", target, "--at", "greenhouse-1=1,2"), f"where {ORCHARD} stands"),
+            (2, ("camtrap-dp", target, "--at", "1,200"), "degrees"),
+            (2, ("camtrap-dp", target, "--taxon", "gnat"), "CLASS=NAME"),
         ):
-            self.assertIn(part, self.fails(code, *at, *arguments))
-        self.assertIn("no store", self.fails(1, "--store", "none", "export", "csv", "x"))
+            self.assertIn(part, self.told(code, self.store, *arguments))
+        self.assertIn("no store", self.told(1, self.target, "csv", target))
         self.assertEqual(os.listdir(self.directory), ["photos"])
+
+    def told(self, code: int, store: Path, *arguments: str) -> str:
+        """The one line that the command complained in, in this process."""
+        with redirect_stderr(io.StringIO()) as stderr:
+            self.assertEqual(main(["--store", str(store), "export", *arguments]), code)
+        (line,) = stderr.getvalue().splitlines()
+        return line

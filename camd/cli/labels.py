@@ -1,11 +1,12 @@
 """``camd import labels``: what people said of photos elsewhere."""
 
+import itertools
 from contextlib import closing
 from pathlib import Path
 
 import click
 
-from camd.cli.bar import bar, count
+from camd.cli.bar import Update, bar, count
 from camd.cli.settings import configured, existing_store, own_directory, plain_errors
 from camd.config import Loaded
 from camd.labels.classes import find_classes
@@ -15,6 +16,7 @@ from camd.labels.photos import Photos
 from camd.labels.taking import News, gather, take
 from camd.labels.yolo import is_yolo, read_yolo
 from camd.store.catalog import Catalog
+from camd.store.entry import Entry
 
 SHOWN = 10
 """Mistakes and unknown photos that are written out; the rest is counted."""
@@ -59,7 +61,8 @@ def labels(loaded: Loaded, /, *, source: Path, names: Path | None, done: bool, e
     if not path.exists():
         raise click.ClickException(f"there is no catalog at {path}; camd check --fix makes it")
     with plain_errors(), closing(Catalog.open(path)) as catalog:
-        heard = _hear(source, names, Photos(root, catalog).find)
+        with bar(0) as update:
+            heard = _hear(source, names, _counted(Photos(root, catalog).find, update))
         news = gather(catalog, heard, done=done, empty=empty)
         _complain(heard, skip_wrong)
         there = len(news.said)
@@ -67,6 +70,17 @@ def labels(loaded: Loaded, /, *, source: Path, names: Path | None, done: bool, e
             with bar(len(news.said)) as update:
                 there = take(root, catalog, news, update)
     _tell(heard, news, there, dry_run)
+
+
+def _counted(find: Find, update: Update) -> Find:
+    """The same, and *update* is told of how many photos it was asked."""
+    asked = itertools.count(1)
+
+    def counted(name: str) -> Entry | None:
+        update(next(asked), "reading")
+        return find(name)
+
+    return counted
 
 
 def _hear(source: Path, names: Path | None, find: Find) -> Heard:

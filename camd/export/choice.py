@@ -139,8 +139,9 @@ def fair(sizes: Sequence[int], most: int) -> list[int]:
     """
     shares = [0] * len(sizes)
     left = min(most, sum(sizes))
-    if left < len(sizes):
-        for at in spread(range(len(sizes)), left):
+    some = [at for at, size in enumerate(sizes) if size]
+    if left < len(some):
+        for at in spread(some, left):
             shares[at] = 1
         return shares
     order = sorted(range(len(sizes)), key=lambda at: sizes[at])

@@ -353,8 +353,7 @@ class FindingsReader:
 
 def _marked(before: Sequence[Detection], there: Sequence[Detection]) -> tuple[Detection, ...]:
     """*there*, and of each whether it is new."""
-    new = fresh(before, there)
     return tuple(
-        evolve(each, fresh=is_new) if is_new else each
-        for each, is_new in zip(there, new, strict=True)
+        Detection(each.label, each.score, each.box, True) if is_new else each
+        for each, is_new in zip(there, fresh(before, there), strict=True)
     )
