@@ -1,13 +1,17 @@
 """A small store with real photos of which much is known, to make data sets of."""
 
+import io
 import os
+import signal
 import zlib
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from camd.cli import main
 from camd.findings import Annotation, Box, Detection, Flag, Look
 from camd.photo import Boot, CameraId, Door, Receipt, Trigger
 from camd.store.annotations import AnnotationJournal, Said
@@ -90,6 +94,16 @@ class DataSetCase(SynchronousTestCase):
         """A person looked."""
         said = Said((GREENHOUSE, BOOT, seq), there, done)
         AnnotationJournal(self.root).say(self.catalog, [said])
+
+    def told(self, code: int, *arguments: str) -> str:
+        """The line in which ``camd`` complained, called in this process; or what it said."""
+        self.addCleanup(signal.signal, signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+        with redirect_stderr(io.StringIO()) as wrong, redirect_stdout(io.StringIO()) as said:
+            self.assertEqual(main(list(arguments)), code, wrong.getvalue())
+        if not code:
+            return said.getvalue()
+        (line,) = wrong.getvalue().splitlines()
+        return line
 
     def everywhere(self) -> None:
         """A model found something on every photo of both cameras."""

@@ -5,9 +5,8 @@ import errno
 import io
 import json
 import os
-import signal
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import closing, redirect_stdout
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +19,6 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from twisted.trial.unittest import SynchronousTestCase
 
-from camd.cli import main
 from camd.export import placing
 from camd.export.camtrap import CamtrapForm, Place, Project
 from camd.export.card import Numbers, Origin
@@ -64,7 +62,7 @@ class ExportCase(DataSetCase):
     ) -> Numbers:
         origin = Origin("yolo", self.root, "camd export", NOW, "CC0-1.0")
         wanted = Wanted(self.target, choice, split, replace)
-        with Placer(self.root, link) as placer:
+        with closing(Placer(self.root, link)) as placer:
             return make(
                 self.catalog, wanted, origin, zone_of=zone_of,
                 form_of=lambda folder, chosen: form_of(folder, chosen, placer),
@@ -231,7 +229,7 @@ class Placing(ExportCase):
         self.addCleanup(self.folder.close)
 
     def put_there(self, seq: int, link: placing.Link = "auto") -> tuple[bool, Placer]:
-        with Placer(self.root, link) as placer:
+        with closing(Placer(self.root, link)) as placer:
             return placer.place(self.entry(seq), self.folder.fd, "x.jpg"), placer
 
     def test_link(self) -> None:
@@ -573,15 +571,20 @@ class Commands(DataSetCase, CommandCase):
 
     def test_others(self) -> None:
         """Every form can be had, also without a place for a camera being told by its name."""
-        self.in_store("export", "coco", "coco", "--most", "6", "--link", "copy")
-        self.in_store("export", "csv", "csv", "--class", "gnat")
-        self.in_store("export", "camtrap-dp", "dp", "--at", "47,15", "--at", f"{ORCHARD}=46,-15")
-        self.assertTrue(frictionless.validate(
-            str(self.directory / "dp" / "datapackage-offline.json")).valid)  # fmt: skip
+        dp = self.directory / "dp"
+        for form, target, *more in (
+            ("coco", "coco", "--most", "6", "--link", "copy"),
+            ("csv", "csv", "--class", "gnat"),
+            ("camtrap-dp", "dp", "--at", "47,15", "--at", f"{ORCHARD}=46,-15"),
+        ):
+            self.told(
+                0, "--store", str(self.root), "export", form, str(dp.with_name(target)), *more
+            )
+            self.assertTrue((dp.with_name(target) / "README.md").is_file())
+        self.assertTrue(frictionless.validate(str(dp / "datapackage-offline.json")).valid)
 
     def test_mistakes(self) -> None:
         """Each is a line, and leaves nothing behind."""
-        self.addCleanup(signal.signal, signal.SIGTERM, signal.getsignal(signal.SIGTERM))
         target = str(self.target)
         for code, arguments, part in (
             (2, ("yolo", target, "--camera", "moon"), "no photo of it"),
@@ -590,18 +593,11 @@ class Commands(DataSetCase, CommandCase):
             (2, ("yolo", target, "--since", "soon"), "a date"),
             (2, ("yolo", target, "--val", "1.5"), "--val"),
             (1, ("yolo", target, "--confirmed"), "no photo"),
-            (1, ("yolo", str(self.store / "x")), "within the store"),
+            (1, ("yolo", str(self.root / "x")), "within the store"),
             (1, ("camtrap-dp", target, "--at", "greenhouse-1=1,2"), f"where {ORCHARD} stands"),
             (2, ("camtrap-dp", target, "--at", "1,200"), "degrees"),
             (2, ("camtrap-dp", target, "--taxon", "gnat"), "CLASS=NAME"),
         ):
-            self.assertIn(part, self.told(code, self.store, *arguments))
-        self.assertIn("no store", self.told(1, self.target, "csv", target))
+            self.assertIn(part, self.told(code, "--store", str(self.root), "export", *arguments))
+        self.assertIn("no store", self.told(1, "--store", target, "export", "csv", target))
         self.assertEqual(os.listdir(self.directory), ["photos"])
-
-    def told(self, code: int, store: Path, *arguments: str) -> str:
-        """The one line that the command complained in, in this process."""
-        with redirect_stderr(io.StringIO()) as stderr:
-            self.assertEqual(main(["--store", str(store), "export", *arguments]), code)
-        (line,) = stderr.getvalue().splitlines()
-        return line

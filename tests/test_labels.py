@@ -1,6 +1,7 @@
 """Labels from other tools: understood as they are meant, or refused with the place."""
 
 import json
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -158,6 +159,7 @@ class Names(LabelsCase):
             ("names: [gnat, \n", 1),
             ("names: [gnat, 1: fly]\n", 1),
             ("names: {gnat}\n", 1),
+            ("names: []\n", 1),
             ("names: [a, [b]]\n", 1),
             ("names:\n  99999: gnat\n", 2),
         ):
@@ -367,7 +369,7 @@ class ThereAndBack(LabelsCase):
     def export(self, form_of: Any) -> None:
         origin = Origin("yolo", self.root, "x", datetime.now(UTC), "")
         wanted = Wanted(self.target, Choice(background=0.5), Split(0.3))
-        with Placer(self.root, "copy") as placer:
+        with closing(Placer(self.root, "copy")) as placer:
             make(self.catalog, wanted, origin, zone_of=zone_of,
                  form_of=lambda folder, chosen: form_of(folder, chosen, placer),
                  begin=lambda photos: lambda done: None)  # fmt: skip
@@ -421,14 +423,15 @@ class Commands(LabelsCase, CommandCase):
         self.write(1, "1 0.3125 0.625 0.125 0.25\n")
         self.write(2, "1 0.1 0.2 0.3 0.2 0.3 0.6\n")
         (self.labels / "moon.txt").touch()
-        said = self.in_store("import", "labels", "labels", "--dry-run")
+        at = ("--store", str(self.root), "import", "labels", str(self.labels))
+        said = self.told(0, *at, "--dry-run")
         self.assertIn("2 photos, 2 things would be said", said)
         self.assertEqual(self.known(1), ((), False))
         said = self.in_store("import", "labels", "labels")
         for part in ("2 photos, 2 things said", "unknown     moon.txt", "1 outlines"):
             self.assertIn(part, said)
         self.assertEqual(self.known(1), ((Annotation("whitefly", box(0.25)),), True))
-        self.assertIn("2 photos were known", self.in_store("import", "labels", "labels"))
+        self.assertIn("2 photos were known", self.told(0, *at))
         journal = (self.root / OWN / "annotations.jsonl").read_text()
         self.assertEqual(journal.count("\n"), 2)
 
@@ -449,8 +452,9 @@ class Commands(LabelsCase, CommandCase):
 
     def test_no_labels(self) -> None:
         """What has no labels is told in a line."""
-        (self.directory / "empty").mkdir()
-        at = ("--store", str(self.store), "import", "labels")
-        self.assertIn("no labels", self.fails(1, *at, "empty"))
-        self.assertIn("neither", self.fails(2, *at, "labels/data.yaml"))
-        self.assertIn("does not exist", self.fails(2, *at, "moon"))
+        empty = self.directory / "empty"
+        empty.mkdir()
+        at = ("--store", str(self.root), "import", "labels")
+        self.assertIn("no labels", self.told(1, *at, str(empty)))
+        self.assertIn("neither", self.told(2, *at, str(self.labels / "data.yaml")))
+        self.assertIn("does not exist", self.told(2, *at, str(empty / "moon")))

@@ -106,6 +106,15 @@ def _splitting(share: float) -> Callable[[Callable[..., None]], Callable[..., No
     )
 
 
+def _sided(
+    loaded: Loaded, *, val: float, by: Any, seed: int, background: float, believe_empty: bool,
+    **common: Any,
+) -> _Order:  # fmt: skip
+    """With what the options of `_splitting` say."""
+    more = {"background": background, "believed": believe_empty}
+    return _Order(loaded, **common, split=Split(val, by, seed), more=more)
+
+
 def _make(order: _Order, form: str, form_of: Callable[[Path, Chosen, _Tools], Form]) -> None:
     root = existing_store(order.loaded).resolve()
     path = own_directory(order.loaded) / "catalog.sqlite"
@@ -119,7 +128,7 @@ def _make(order: _Order, form: str, form_of: Callable[[Path, Chosen, _Tools], Fo
         stack.enter_context(plain_errors())
         catalog = stack.enter_context(closing(CatalogReader.open(path)))
         choice = choice_of(order.wishes, catalog, zone_of, **order.more)
-        placer = stack.enter_context(Placer(root, order.link or "copy"))
+        placer = stack.enter_context(closing(Placer(root, order.link or "copy")))
         tools = _Tools(catalog, choice, zone_of, placer, now)
         wanted = Wanted(order.target.resolve(), choice, order.split, order.force)
         try:
@@ -157,11 +166,9 @@ def _tell(target: Path, numbers: Numbers, placer: Placer) -> None:
 @_splitting(0.2)
 @_link
 @_ordering
-def yolo(loaded: Loaded, /, *, val: float, by: Any, seed: int, background: float,
-         believe_empty: bool, **common: Any) -> None:  # fmt: skip
+def yolo(loaded: Loaded, /, **wanted: Any) -> None:
     """For Ultralytics: yolo detect train data=DIR/data.yaml"""
-    order = _Order(loaded, **common, split=Split(val, by, seed),
-                   more={"background": background, "believed": believe_empty})  # fmt: skip
+    order = _sided(loaded, **wanted)
 
     def form_of(folder: Path, chosen: Chosen, tools: _Tools) -> Form:
         return YoloForm(folder, order.target.resolve(), chosen.names, chosen.sides, tools.placer)
@@ -173,18 +180,15 @@ def yolo(loaded: Loaded, /, *, val: float, by: Any, seed: int, background: float
 @_splitting(0.0)
 @_link
 @_ordering
-def coco(loaded: Loaded, /, *, val: float, by: Any, seed: int, background: float,
-         believe_empty: bool, **common: Any) -> None:  # fmt: skip
+def coco(loaded: Loaded, /, **wanted: Any) -> None:
     """COCO's JSON: for CVAT, Label Studio, FiftyOne, pycocotools."""
-    order = _Order(loaded, **common, split=Split(val, by, seed),
-                   more={"background": background, "believed": believe_empty})  # fmt: skip
-
-    def form_of(folder: Path, chosen: Chosen, tools: _Tools) -> Form:
-        return CocoForm(
+    order = _sided(loaded, **wanted)
+    _make(
+        order, "coco",
+        lambda folder, chosen, tools: CocoForm(
             folder, chosen.names, chosen.sides, tools.placer, licence=order.licence, now=tools.now
-        )
-
-    _make(order, "coco", form_of)
+        ),
+    )  # fmt: skip
 
 
 @export.command("camtrap-dp")

@@ -7,6 +7,7 @@ have no network. https://camtrap-dp.tdwg.org
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,7 @@ class CamtrapForm:
         self._photos.close()
         self._media.close()
         self._observations.close()
-        with Table(self._folder / "deployments.csv", DEPLOYMENTS.names) as table:
+        with closing(Table(self._folder / "deployments.csv", DEPLOYMENTS.names)) as table:
             for camera, stay in self._stays.items():
                 place = self._places[camera]
                 table.add(

@@ -6,8 +6,7 @@ the file spoils the photo in the store. Nothing here goes through a symbolic lin
 
 import os
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from attrs import define, field
 
@@ -25,7 +24,7 @@ class NoLinkError(Exception):
 
 @define(eq=False)
 class Placer:
-    """Used as a context, at the end of which nothing is open any more.
+    """To be closed in the end.
 
     :ivar root: the store's.
     :ivar link: "auto" copies from the first photo on that cannot be linked.
@@ -41,16 +40,11 @@ class Placer:
     _path: str = field(default="", init=False)
     _folder: int = field(default=-1, init=False)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._leave()
+    def close(self) -> None:
+        """Nothing is open any more."""
+        if self._folder >= 0:
+            os.close(self._folder)
+        self._folder = -1
 
     def place(self, entry: Entry, target: int, name: str) -> bool:
         """The photo is *name* in the folder *target*, a descriptor.
@@ -94,14 +88,9 @@ class Placer:
     def _enter(self, path: str) -> int:
         """The store's folder *path*, kept open until another one is entered."""
         if self._folder < 0 or self._path != path:
-            self._leave()
+            self.close()
             self._folder, self._path = open_folder(self.root, path), path
         return self._folder
-
-    def _leave(self) -> None:
-        if self._folder >= 0:
-            os.close(self._folder)
-        self._folder = -1
 
 
 def _copy(source: int, target: int, name: str, size: int) -> None:

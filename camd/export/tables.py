@@ -5,10 +5,10 @@ The photos stay where they are: a path is below the store's root.
 
 import csv
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any, TextIO
 
 from camd.export.choice import Choice, ZoneOf
 from camd.export.picture import Picture, local
@@ -42,17 +42,6 @@ class Table:
 
     def close(self) -> None:
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class TablesForm:
@@ -114,7 +103,7 @@ def write_counts(
 
     :raises OSError: the file cannot be written.
     """
-    with Table(path, COUNTS) as table:
+    with closing(Table(path, COUNTS)) as table:
         for camera in cameras:
             zone = zone_of(camera)
             since, until = choice.since.get(camera), choice.until.get(camera)

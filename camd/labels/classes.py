@@ -18,7 +18,7 @@ FILES = ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names")
 """Where the names may stand, in a directory of labels or in the one above."""
 
 _MOST = 10_000
-_SCALAR = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s,\[\]{}"'#][^,\[\]{}#]*)"""
+_SCALAR = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s,\[\]{}"'#](?:[^,\[\]{}#]|(?<=\S)#)*)"""
 _ITEM = re.compile(rf"\s*(?:([0-9]{{1,6}})\s*:\s+)?({_SCALAR})\s*(,|$)", re.ASCII)
 _LINE = re.compile(
     r"""(\s*)(?:(-)|(?:'([0-9]{1,6})'|"([0-9]{1,6})"|([0-9]{1,6}))\s*:)\s+(\S.*)""", re.ASCII
@@ -119,6 +119,8 @@ def _flow(lines: list[str], at: int, rest: str) -> Classes:
         if (number is None) is (pair == "}"):
             raise ClassesError(at + 1, "names: has a list of classes, or numbers with classes")
         _put(found, len(found) if number is None else number, name, at + 1)
+    if not found:
+        raise ClassesError(at + 1, "there is no class in names:")
     return found
 
 

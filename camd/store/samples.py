@@ -55,20 +55,18 @@ def samples(
     if labels:
         marks = ", ".join("?" * len(names))
         classes = f"AND t.class IN (SELECT id FROM classes WHERE name IN ({marks}))"
-    where = ["p.deleted_ms IS NULL", f"p.camera = {CAMERA}", "coalesce(l.flags, 0) & ? = 0"]
+    where = ["p.deleted_ms IS NULL", f"p.camera = {CAMERA}", "p.taken_ms >= ?", "p.taken_ms < ?",
+             "coalesce(l.flags, 0) & ? = 0"]  # fmt: skip
+    low, high = -(2**62), 2**62
     values: list[object] = [
-        *names, least_score, *names, *names, camera, bits_of(without)
+        *names, least_score, *names, *names, camera,
+        low if since_ms is None else since_ms, high if until_ms is None else until_ms,
+        bits_of(without),
     ]  # fmt: skip
     if starred:
         where.append("p.starred = 1")
     if done:
         where.append("l.done = 1")
-    if since_ms is not None:
-        where.append("p.taken_ms >= ?")
-        values.append(since_ms)
-    if until_ms is not None:
-        where.append("p.taken_ms < ?")
-        values.append(until_ms)
     rows = catalog.all(
         f"""SELECT p.id, p.taken_ms, coalesce(l.done, 0), l.model IS NOT NULL,
         EXISTS (SELECT 1 FROM tallies AS t WHERE t.photo = p.id AND t.count > 0 {classes}),
