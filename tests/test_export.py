@@ -516,6 +516,15 @@ class Making(ExportCase):
         self.assertEqual(self.here(), ["photos", "set"])
         self.assertTrue((self.target / "data.yaml").is_file())
 
+    def test_full_disk(self) -> None:
+        """Before the disk is too full for new photos, a data set is given up."""
+        self.patch(os, "statvfs", lambda path: os.statvfs_result((4096, 4096, *(8,) * 9)))
+        line = self.told(
+            1, "--store", str(self.root), "export", "yolo", str(self.target), "--link", "copy"
+        )
+        self.assertIn("keep_free", line)
+        self.assertEqual(self.here(), ["photos"])
+
     def test_in_the_way(self) -> None:
         """What is there is only replaced where camd made it, and that is asked for."""
         self.target.mkdir()

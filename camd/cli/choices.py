@@ -3,22 +3,22 @@
 import functools
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta, tzinfo
+from datetime import tzinfo
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
 
-from camd.config import Loaded, read_duration
+from camd.config import Loaded
 from camd.export.choice import Choice, ZoneOf
 from camd.findings import Flag, parse_class
 from camd.photo import CameraId, is_camera_id
 from camd.store.catalog import CatalogReader
 from camd.store.findings import FindingsReader
+from camd.timelapse.moments import parse_moment
 
 R = TypeVar("R")
 
-MOMENT_WANTED = 'a date, a date and time ("2026-08-15 22:30"), or how long ago ("7 d")'
 
 _OPTIONS = (
     click.option("--camera", "cameras", multiple=True, metavar="NAME", help="Only of this one; "
@@ -114,23 +114,3 @@ def _moment(option: str, text: str, zone: tzinfo | None, *, end: bool) -> int:
         return parse_moment(text, time.time(), zone, end=end)
     except ValueError as error:
         raise click.BadParameter(f"{option} {text!r} is not {error}") from error
-
-
-def parse_moment(text: str, now: float, zone: tzinfo | None, *, end: bool = False) -> int:
-    """The unix milliseconds of the moment that *text* names.
-
-    :param now: unix seconds, from which "ago" is reckoned.
-    :param zone: that of times without an offset; None is the machine's.
-    :param end: a date without a time is the end of that day, not its beginning.
-    :raises ValueError: saying what is wanted.
-    """
-    written = text.strip()
-    try:
-        if "-" not in written:
-            return round((now - read_duration(written)) * 1000)
-        when = datetime.fromisoformat(written)
-        if end and len(written) == len("2026-08-15"):
-            when += timedelta(days=1)
-        return round((when if when.tzinfo else when.replace(tzinfo=zone)).timestamp() * 1000)
-    except (ValueError, OverflowError, OSError):
-        raise ValueError(MOMENT_WANTED) from None

@@ -15,7 +15,13 @@ from attrs import frozen
 
 from camd.cli.bar import bar, count
 from camd.cli.choices import choice_of, choosing, zones
-from camd.cli.settings import configured, existing_store, own_directory, plain_errors
+from camd.cli.settings import (
+    configured,
+    existing_catalog,
+    existing_store,
+    plain_errors,
+    room_for,
+)
 from camd.config import Loaded
 from camd.export.camtrap import CamtrapForm, Place, Project
 from camd.export.card import Numbers, Origin
@@ -117,9 +123,7 @@ def _sided(
 
 def _make(order: _Order, form: str, form_of: Callable[[Path, Chosen, _Tools], Form]) -> None:
     root = existing_store(order.loaded).resolve()
-    path = own_directory(order.loaded) / "catalog.sqlite"
-    if not path.exists():
-        raise click.ClickException(f"there is no catalog at {path}; camd check --fix makes it")
+    path = existing_catalog(order.loaded)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     now = datetime.now().astimezone()
     origin = Origin(form, root, shlex.join(["camd", *sys.argv[1:]]), now, order.licence)
@@ -130,7 +134,9 @@ def _make(order: _Order, form: str, form_of: Callable[[Path, Chosen, _Tools], Fo
         choice = choice_of(order.wishes, catalog, zone_of, **order.more)
         placer = stack.enter_context(closing(Placer(root, order.link or "copy")))
         tools = _Tools(catalog, choice, zone_of, placer, now)
-        wanted = Wanted(order.target.resolve(), choice, order.split, order.force)
+        target = order.target.resolve()
+        room = room_for(order.loaded, root, target)
+        wanted = Wanted(target, choice, order.split, order.force, room)
         try:
             numbers = make(
                 catalog, wanted, origin, zone_of=zone_of,

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from camd.cli.bar import Update, bar, count
-from camd.cli.settings import configured, existing_store, own_directory, plain_errors
+from camd.cli.settings import configured, existing_catalog, existing_store, plain_errors
 from camd.config import Loaded
 from camd.labels.classes import find_classes
 from camd.labels.coco import coco_files, read_coco
@@ -57,10 +57,7 @@ def labels(loaded: Loaded, /, *, source: Path, names: Path | None, done: bool, e
     while camd is running, as the same user.
     """
     root = existing_store(loaded)
-    path = own_directory(loaded) / "catalog.sqlite"
-    if not path.exists():
-        raise click.ClickException(f"there is no catalog at {path}; camd check --fix makes it")
-    with plain_errors(), closing(Catalog.open(path)) as catalog:
+    with plain_errors(), closing(Catalog.open(existing_catalog(loaded))) as catalog:
         with bar(0) as update:
             heard = _hear(source, names, _counted(Photos(root, catalog).find, update))
         news = gather(catalog, heard, done=done, empty=empty)

@@ -16,6 +16,9 @@ from camd.export.sides import By, Side, group_of, validating
 from camd.store.catalog import CatalogReader
 from camd.store.findings import FindingsReader
 
+_LOOK_EVERY = 100
+"""Photos after which the disk is looked at once more."""
+
 
 class ExportError(Exception):
     """There will be no data set; the message is a sentence for whoever wants it."""
@@ -37,12 +40,14 @@ NOT_SPLIT = Split()
 class Wanted:
     """:ivar target: where the data set will lie; absolute, and no symbolic link.
     :ivar replace: a data set of camd's that is there.
+    :ivar room: whether the disk may be filled further.
     """
 
     target: Path
     choice: Choice
     split: Split = NOT_SPLIT
     replace: bool = False
+    room: Callable[[], bool] = lambda: True
 
 
 @frozen
@@ -72,7 +77,7 @@ def make(
 
     :param form_of: makes the form in the folder that it is given.
     :param begin: is told how many photos there are; what it returns, how many are done.
-    :raises ExportError: nothing answers the choice, or something is in the way.
+    :raises ExportError: nothing answers the choice, something is in the way, or the disk is full.
     :raises CatalogError: from the catalog.
     :raises OSError: it could not be written; then nothing of it is left.
     """
@@ -87,12 +92,14 @@ def make(
         told = begin(len(chosen.picks))
         side_of = _sides(chosen, wanted.split.by)
         found = pictures(catalog, chosen.picks, wanted.choice, zone_of, side_of)
-        for done, picture in enumerate(found, 1):
+        for done, picture in enumerate(found):
+            if done % _LOOK_EVERY == 0 and not wanted.room():
+                raise ExportError("the disk would have less room than store.keep_free")
             if picture is not None and form.add(picture):
                 numbers.add(picture)
             else:
                 numbers.missing += 1
-            told(done)
+            told(done + 1)
         if not numbers.photos:
             raise ExportError("none of the photos that were chosen is there any more")
         form.finish()
