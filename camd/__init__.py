@@ -23,6 +23,7 @@ handover                connections that outlive their process, over upgrades an
 service, tap            the roof: the one place that knows all of them, and twistd's way in
 ----------------------  ---------------------------------------------------------------------
 cli, simulate, bench    programs beside the house that use it
+export, labels          photos as data sets for other tools; what was said there comes back
 ======================  =====================================================================
 """
 

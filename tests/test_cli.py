@@ -78,7 +78,9 @@ class Calling(CommandCase):
     def test_help(self) -> None:
         """Every command is listed with what it does, and none is imported for that."""
         text = self.does("--help")
-        for name in ("enroll", "revoke", "ls", "check", "config", "simulate", "bench"):
+        for name in (
+            "enroll", "revoke", "ls", "check", "config", "export", "import", "simulate", "bench",
+        ):  # fmt: skip
             self.assertRegex(text, rf"(?m)^  {name} +[A-Z]")
         self.assertEqual(self.does("--version"), f"camd {camd.__version__}\n")
         for name in ("enroll", "revoke", "ls", "check", "config"):

@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("service",),
     ("tap",),
     # beside the house
-    ("simulate", "bench"),
+    ("simulate", "bench", "export", "labels"),
     ("cli",),
     ("__main__",),
 )

@@ -16,6 +16,7 @@ from camd.store.catalog import Catalog, CatalogReader
 from camd.store.findings import Backlog, FindingsReader, Model
 from camd.store.findings_writer import FindingsWriter
 from camd.store.folders import OWN
+from camd.store.samples import samples
 from tests.test_catalog import BOOT, GREENHOUSE, NIGHT, ORCHARD, CatalogCase, receipt
 
 PESTS = Model("pests.onnx", "ab" * 32)
@@ -182,6 +183,28 @@ class FindingsTests(FindingsCase):
         page = self.reader.unseen(PESTS.hash, limit=2)
         rest = self.reader.unseen(PESTS.hash, after=page[-1].cursor)
         self.assertEqual([e.seq for e in (*page, *rest)], seen)
+
+    def test_many(self) -> None:
+        """Of many photos the same is known as of each, for no more questions."""
+        for seq in (1, 2, 4, 5):
+            self.found(seq, *(fly(0.1 * at) for at in range(1, seq + 1)))
+        self.writer.annotate(self.photo(2), (Annotation("gnat", fly(0.1).box),), done=False)
+        self.writer.annotate(self.photo(4), (), done=True)
+        photos = [self.photo(seq) for seq in (5, 1, 4, 3, 2)]
+        alone = {photo: self.reader.of(photo) for photo in photos}
+        asked: list[str] = []
+        ask = self.reader._all
+
+        def counting(sql: str, values: tuple[object, ...] = ()) -> list[object]:
+            asked.append(sql)
+            return ask(sql, values)
+
+        self.reader._all = counting  # type: ignore[method-assign, assignment]
+        together = self.reader.of_many(photos)
+        self.assertEqual(len(asked), 4)
+        del alone[self.photo(3)]
+        self.assertEqual(list(together.items()), list(alone.items()))
+        self.assertEqual(self.reader.of_many([]), {})
 
     def test_gone(self) -> None:
         """A photo that is not there is not looked at."""
@@ -356,6 +379,13 @@ class CostTests(FindingsCase):
         reader.photos(GREENHOUSE, done=True)
         reader.next(5, newest_first=True, besides=[1])
         reader.unseen("x")
+        reader.of_many([1, 2])
+        self.catalog.all = explain  # type: ignore[method-assign, assignment]
+        self.catalog.entries([1, 2])
+        samples(self.catalog, GREENHOUSE, labels=["whitefly", "gnat"], since_ms=1, until_ms=2,
+                least_score=0.5, starred=True, done=True)  # fmt: skip
+        samples(self.catalog, GREENHOUSE)
+        plans = [plan for plan in plans if "json_each" not in plan]
         scans = [plan for plan in plans if plan.startswith("SCAN") and "backlog" not in plan
                  and plan.split()[1] != "b"]  # fmt: skip
         self.assertEqual([plan for plan in scans if "USING" not in plan], [])

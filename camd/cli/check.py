@@ -2,15 +2,14 @@
 
 import fcntl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from camd.cli.bar import bar, count
 from camd.cli.settings import configured, existing_store, own_directory, plain_errors
 from camd.config import Loaded
 from camd.store.catalog import Catalog, CatalogDamagedError
@@ -91,25 +90,12 @@ def _open(own: Path, fix: bool, stack: ExitStack) -> Catalog:
 
 def _run(root: Path, catalog: Catalog, fix: bool) -> CheckReport:
     expected = sum(totals.photos for totals in catalog.totals().values())
-    with _bar(expected) as progress:
+    with bar(expected) as update:
+
+        def progress(path: str, files: int) -> None:
+            update(files, path)
+
         return check_store(root, catalog, fix, lambda data: measure((data,)), progress)
-
-
-@contextmanager
-def _bar(expected: int) -> Iterator[Callable[[str, int], None]]:
-    """A bar on stderr, where that is a terminal."""
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
-        task = bar.add_task("", total=expected or None)
-        yield lambda path, files: bar.update(task, completed=files, description=path)
 
 
 def _without_new(report: CheckReport, root: Path, since: float) -> None:
@@ -141,16 +127,12 @@ def _tell(report: CheckReport, fix: bool) -> None:
         click.echo(f"unreadable  {path}: {why}")
     for why in report.database:
         click.echo(f"catalog     {why}")
-    wrong = f"{_count(report.faults, 'thing')} wrong" if report.faults else "nothing is wrong"
+    wrong = f"{count(report.faults, 'thing')} wrong" if report.faults else "nothing is wrong"
     if fix and report.faults:
         wrong += f", {report.fixed:,} put right"
     click.echo(
-        f"{_count(report.files, 'file')} in {_count(report.folders, 'folder')}, "
-        f"{_count(report.good, 'photo')} as they should be; {wrong}"
+        f"{count(report.files, 'file')} in {count(report.folders, 'folder')}, "
+        f"{count(report.good, 'photo')} as they should be; {wrong}"
     )
     if report.faults and not fix:
         click.echo("camd check --fix puts right what can be, while camd is not running")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -39,6 +39,8 @@ COMMANDS: Mapping[str, Known] = {
     "check": Known("camd.cli.check:check", "Hold every photo against the catalog."),
     "config": Known("camd.cli.config:config", "Show every setting and where it comes from."),
     "timelapse": Known("camd.cli.timelapse:timelapse", "Make a film of a camera's photos."),
+    "export": Known("camd.cli.export:export", "Make a data set of photos and what is on them."),
+    "import": Known("camd.cli.labels:import_", "Take in what people said elsewhere of photos."),
     "simulate": Known("camd.cli.simulate:simulate", "Be a fleet of boards."),
     "bench": Known("camd.cli.bench:bench", "Measure what this machine can take in."),
 }

@@ -94,3 +94,26 @@ def existing_store(loaded: Loaded) -> Path:
     if not root.is_dir():
         raise click.ClickException(f"there is no store at {root}")
     return root
+
+
+def existing_catalog(loaded: Loaded) -> Path:
+    """The file of the store's catalog; it is there."""
+    path = own_directory(loaded) / "catalog.sqlite"
+    if not path.exists():
+        raise click.ClickException(f"there is no catalog at {path}: camd check --fix")
+    return path
+
+
+def room_for(loaded: Loaded, root: Path, target: Path) -> Callable[[], bool]:
+    """Whether the store's disk may be filled further, where *target* lies on it; another one is
+    no matter of ours."""
+    place = next(each for each in target.absolute().parents if each.exists())
+    if os.stat(root).st_dev != os.stat(place).st_dev:
+        return lambda: True
+
+    def room() -> bool:
+        disk = os.statvfs(root)
+        free = disk.f_frsize * disk.f_bavail
+        return free > loaded.config.store.keep_free.of(disk.f_frsize * disk.f_blocks)
+
+    return room

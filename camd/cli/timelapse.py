@@ -21,9 +21,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from camd.cli.settings import (
     any_camera,
     configured,
+    existing_catalog,
     existing_store,
-    own_directory,
     plain_errors,
+    room_for,
 )
 from camd.config import Loaded, read_duration
 from camd.photo import CameraId
@@ -117,21 +118,23 @@ def timelapse(
         _give_way()
     signal.signal(signal.SIGTERM, _interrupted)
     wish = Wish(camera, begin, end, zone=zone, **wanted)
-    catalog = own_directory(loaded) / "catalog.sqlite"
-    with plain_errors(), _progress(progress) as told:
-        if not catalog.exists():
-            raise click.ClickException(f"there is no catalog at {catalog}: camd check --fix")
-        with closing(CatalogReader.open(catalog)) as reader:
-            if camera not in reader.totals():
-                raise click.ClickException(f"{root} has no photo of {camera}")
-            findings = FindingsReader(reader)
-            try:
-                made = shoot(
-                    root, reader, wish, target, ffmpeg, force=force, told=told,
-                    flags=lambda entry: findings.flags(entry.id), room=_room(loaded, root, target),
-                )  # fmt: skip
-            except TimelapseError as error:
-                raise click.ClickException(str(error)) from error
+    catalog = existing_catalog(loaded)
+    room = room_for(loaded, root, target)
+    with (
+        plain_errors(),
+        _progress(progress) as told,
+        closing(CatalogReader.open(catalog)) as reader,
+    ):
+        if camera not in reader.totals():
+            raise click.ClickException(f"{root} has no photo of {camera}")
+        findings = FindingsReader(reader)
+        try:
+            made = shoot(
+                root, reader, wish, target, ffmpeg, force=force, told=told,
+                flags=lambda entry: findings.flags(entry.id), room=room,
+            )  # fmt: skip
+        except TimelapseError as error:
+            raise click.ClickException(str(error)) from error
     _tell(made, target, progress)
 
 
@@ -154,18 +157,6 @@ def _moment(option: str, text: str | None, zone: tzinfo | None, end: bool = Fals
 def _interrupted(number: int, frame: object) -> None:
     """As Ctrl-C: what was begun is cleared away."""
     raise click.Abort
-
-
-def _room(loaded: Loaded, root: Path, target: Path) -> Callable[[], bool]:
-    """Whether the store's disk may be filled further; another one is no matter of ours."""
-    same = os.stat(root).st_dev == os.stat(target.parent).st_dev
-
-    def room() -> bool:
-        disk = os.statvfs(root)
-        free = disk.f_frsize * disk.f_bavail
-        return free > loaded.config.store.keep_free.of(disk.f_frsize * disk.f_blocks)
-
-    return room if same else lambda: True
 
 
 @contextmanager

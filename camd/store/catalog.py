@@ -41,6 +41,8 @@ COLUMNS = """p.id, (SELECT name FROM cameras WHERE id = p.camera), p.boot, p.seq
     (SELECT path FROM folders WHERE id = p.folder), p.name, p.door, p."trigger", p.starred,
     p.labelled, p.note, p.deleted_ms"""
 CAMERA = "(SELECT id FROM cameras WHERE name = ?)"
+ANY_OF = "(SELECT value FROM json_each(?))"
+"""Behind IN: one of the numbers of `any_of`, however many there are."""
 _BY_KEY = f"camera = {CAMERA} AND boot = ? AND seq = ?"
 _INSERT = """INSERT INTO photos (camera, boot, seq, taken_ms, received_ms, size, crc, width,
     height, folder, name, door, "trigger") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -64,6 +66,11 @@ _FORGET = """DELETE FROM photos WHERE id IN (
     AND (p.door != 'v2' OR EXISTS (
         SELECT 1 FROM photos AS n WHERE n.camera = p.camera AND n.boot = p.boot AND n.seq > p.seq
     )) LIMIT ?)"""
+
+
+def any_of(numbers: Iterable[int]) -> str:
+    """The value of the parameter in `ANY_OF`."""
+    return json.dumps(list(numbers))
 
 
 def entry_of(row: Any) -> Entry:
@@ -116,6 +123,13 @@ class CatalogReader:
     def entry(self, id: int) -> Entry | None:
         row = self.one(f"SELECT {COLUMNS} FROM photos AS p WHERE p.id = ?", (id,))
         return entry_of(row) if row else None
+
+    def entries(self, photos: Iterable[int]) -> dict[int, Entry]:
+        """Those of the photos with these numbers that there are, a few hundred at a time."""
+        rows = self.all(
+            f"SELECT {COLUMNS} FROM photos AS p WHERE p.id IN {ANY_OF}", (any_of(photos),)
+        )
+        return {row[0]: entry_of(row) for row in rows}
 
     def last(self, camera: CameraId, boot: Boot) -> int:
         """The highest seq stored of that camera's start, deleted photos included; 0: none."""

@@ -20,7 +20,7 @@ from camd.findings import (
     outranked,
 )
 from camd.photo import CameraId
-from camd.store.catalog import CAMERA, COLUMNS, CatalogReader, entry_of
+from camd.store.catalog import ANY_OF, CAMERA, COLUMNS, CatalogReader, any_of, entry_of
 from camd.store.entry import Cursor, Entry
 
 STEP_MS = 900_000
@@ -28,6 +28,7 @@ STEP_MS = 900_000
 
 _CLASS = "(SELECT id FROM classes WHERE name = ?)"
 _NEVER = -(2**62), 2**62
+_AT_ONCE = 500
 
 
 @frozen
@@ -81,15 +82,22 @@ class FindingsReader:
         """What is known of the photo with that `Entry.id`, or None where nothing is."""
         return self.of_many([photo]).get(photo)
 
-    def of_many(self, photos: Sequence[int]) -> dict[int, Findings]:
+    def of_many(self, photos: Iterable[int]) -> dict[int, Findings]:
         """What is known of each; those of which nothing is are left out."""
-        found = {}
-        for photo in photos:
-            known = self._known(photo)
-            if known is not None:
-                before = self.before(photo)
-                valid = _valid(self._there(before) if before is not None else (), known)
-                found[photo] = evolve(known, valid=valid)
+        found = dict[int, Findings]()
+        wanted = list(photos)
+        for at in range(0, len(wanted), _AT_ONCE):
+            some = wanted[at : at + _AT_ONCE]
+            before = self._before(some)
+            known = self._known({*some, *before.values()})
+            there = {
+                photo: outranked(of.detections, of.annotations, of.done)
+                for photo, of in known.items()
+            }
+            for photo in some:
+                if photo in known:
+                    valid = _marked(there.get(before.get(photo, -1), ()), there[photo])
+                    found[photo] = evolve(known[photo], valid=valid)
         return found
 
     def flags(self, photo: int) -> frozenset[Flag]:
@@ -99,14 +107,18 @@ class FindingsReader:
 
     def before(self, photo: int) -> int | None:
         """The photo of the same camera that was taken before it, of those with findings."""
-        row = self._one(
-            """SELECT b.photo FROM looks AS l CROSS JOIN looks AS b INDEXED BY looks_by_camera
-            WHERE l.photo = ? AND b.camera = l.camera
-            AND (b.taken_ms, b.photo) < (l.taken_ms, l.photo)
-            AND (b.model IS NOT NULL OR b.done) ORDER BY b.taken_ms DESC, b.photo DESC LIMIT 1""",
-            (photo,),
+        return self._before([photo]).get(photo)
+
+    def _before(self, photos: Iterable[int]) -> dict[int, int]:
+        rows = self._all(
+            f"""SELECT l.photo, (
+                SELECT b.photo FROM looks AS b INDEXED BY looks_by_camera
+                WHERE b.camera = l.camera AND (b.taken_ms, b.photo) < (l.taken_ms, l.photo)
+                AND (b.model IS NOT NULL OR b.done) ORDER BY b.taken_ms DESC, b.photo DESC LIMIT 1
+            ) AS before FROM looks AS l WHERE l.photo IN {ANY_OF} AND before IS NOT NULL""",
+            (any_of(photos),),
         )
-        return row[0] if row else None
+        return dict(rows)
 
     def behind(self, photo: int) -> int | None:
         """The one that was taken next."""
@@ -119,36 +131,40 @@ class FindingsReader:
         )
         return row[0] if row else None
 
-    def _known(self, photo: int) -> Findings | None:
-        row = self._one(
-            """SELECT l.flags, coalesce(m.name, ''), coalesce(m.hash, ''), l.looked_ms, l.done
-            FROM looks AS l LEFT JOIN models AS m ON m.id = l.model WHERE l.photo = ?""",
-            (photo,),
+    def _known(self, photos: Iterable[int]) -> dict[int, Findings]:
+        """Of each what was found and said, without what of it is valid."""
+        asked = (any_of(photos),)
+        rows = self._all(
+            f"""SELECT l.photo, l.flags, coalesce(m.name, ''), coalesce(m.hash, ''), l.looked_ms,
+            l.done FROM looks AS l LEFT JOIN models AS m ON m.id = l.model
+            WHERE l.photo IN {ANY_OF}""",
+            asked,
         )
-        if row is None:
-            return None
-        detections = self._all(
-            """SELECT c.name, d.score, d.x, d.y, d.width, d.height FROM detections AS d
-            JOIN classes AS c ON c.id = d.class WHERE d.photo = ? ORDER BY d.score DESC""",
-            (photo,),
-        )
-        annotations = self._all(
-            """SELECT c.name, a.x, a.y, a.width, a.height, a.right FROM annotations AS a
-            JOIN classes AS c ON c.id = a.class WHERE a.photo = ? ORDER BY a.rowid""",
-            (photo,),
-        )
-        return Findings(
-            flags_of(row[0]), row[1], row[2], row[3],
-            tuple(Detection(name, score, Box(*box)) for name, score, *box in detections),
-            tuple(Annotation(name, Box(*box), bool(right)) for name, *box, right in annotations),
-            bool(row[4]),
-        )  # fmt: skip
-
-    def _there(self, photo: int) -> tuple[Detection, ...]:
-        known = self._known(photo)
-        if known is None:
-            return ()
-        return outranked(known.detections, known.annotations, known.done)
+        if not rows:
+            return {}
+        detections: dict[int, list[Detection]] = {}
+        for photo, name, score, *box in self._all(
+            f"""SELECT d.photo, c.name, d.score, d.x, d.y, d.width, d.height
+            FROM detections AS d CROSS JOIN classes AS c ON c.id = d.class
+            WHERE d.photo IN {ANY_OF} ORDER BY d.photo, d.score DESC, d.rowid""",
+            asked,
+        ):
+            detections.setdefault(photo, []).append(Detection(name, score, Box(*box)))
+        annotations: dict[int, list[Annotation]] = {}
+        for photo, name, *box, right in self._all(
+            f"""SELECT a.photo, c.name, a.x, a.y, a.width, a.height, a.right
+            FROM annotations AS a CROSS JOIN classes AS c ON c.id = a.class
+            WHERE a.photo IN {ANY_OF} ORDER BY a.photo, a.rowid""",
+            asked,
+        ):
+            annotations.setdefault(photo, []).append(Annotation(name, Box(*box), bool(right)))
+        return {
+            photo: Findings(
+                flags_of(flags), model, hash, looked_ms, tuple(detections.get(photo, ())),
+                tuple(annotations.get(photo, ())), bool(done),
+            )
+            for photo, flags, model, hash, looked_ms, done in rows
+        }  # fmt: skip
 
     # ---- photos by what is on them
 
@@ -335,10 +351,9 @@ class FindingsReader:
         return [Aside(entry_of(row), row[-1]) for row in rows]
 
 
-def _valid(before: Sequence[Detection], known: Findings) -> tuple[Detection, ...]:
-    there = outranked(known.detections, known.annotations, known.done)
-    new = fresh(before, there)
+def _marked(before: Sequence[Detection], there: Sequence[Detection]) -> tuple[Detection, ...]:
+    """*there*, and of each whether it is new."""
     return tuple(
-        evolve(each, fresh=is_new) if is_new else each
-        for each, is_new in zip(there, new, strict=True)
+        Detection(each.label, each.score, each.box, True) if is_new else each
+        for each, is_new in zip(there, fresh(before, there), strict=True)
     )

@@ -188,19 +188,35 @@ def may_exist(root: Path, path: str) -> bool:
     return True
 
 
-def read_file(folder: int, name: str) -> tuple[bytes, os.stat_result]:
-    """The bytes of the file *name* in *folder*, a descriptor, and what it is.
+def open_file(folder: int, name: str) -> tuple[int, os.stat_result]:
+    """A descriptor, for reading, of the file *name* in *folder*, a descriptor; and what it is.
+
+    The caller closes it.
 
     :raises NotOurs: it is no regular file, or larger than `LARGEST`.
-    :raises OSError: it cannot be read; `FileNotFoundError` where it is not there.
+    :raises OSError: it cannot be opened; `FileNotFoundError` where it is not there.
     """
     fd = os.open(name, _FILE, dir_fd=folder)
-    with open(fd, "rb", buffering=0) as file:
+    try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise NotOurs(f"{name} is no regular file")
         if status.st_size > LARGEST:
             raise NotOurs(f"{name} is larger than any photo")
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd, status
+
+
+def read_file(folder: int, name: str) -> tuple[bytes, os.stat_result]:
+    """The bytes of the file *name* in *folder*, a descriptor, and what it is.
+
+    :raises NotOurs: as `open_file`.
+    :raises OSError: it cannot be read; `FileNotFoundError` where it is not there.
+    """
+    fd, status = open_file(folder, name)
+    with open(fd, "rb", buffering=0) as file:
         return file.readall(), status
 
 
