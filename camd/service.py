@@ -52,6 +52,7 @@ from camd.upload import UploadFactory
 
 if TYPE_CHECKING:
     from camd.web import WebDoor
+    from camd.web.house import Looking, Publisher
 
 log = Logger()
 
@@ -104,6 +105,8 @@ class Camd(MultiService):
     continuity: Continuity = field(init=False)
     signals: Signals = field(init=False)
     web: "WebDoor | None" = None
+    looking: "Looking | None" = None
+    publisher: "Publisher | None" = None
     commits: Histogram = field(factory=lambda: Histogram(GROUPS))
     certificate: Certificate = field(factory=Certificate)
     _loops: list[LoopingCall] = field(factory=list)

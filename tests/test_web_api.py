@@ -39,9 +39,9 @@ class DocumentTests(WebCase):
         """The document and the table of routes have the same paths and methods."""
         _, client = self.web()
         for path, operations in document()["paths"].items():
-            names = {"camera": "c", "photo": "c~x-1", "command": "1", "refused": "x",
-                     "film": "x"}  # fmt: skip
-            reply = client.ask("PUT", path.format(**names))
+            names = {"camera": "c", "photo": "c~x-1", "command": "1", "refused": "x", "film": "x",
+                     "letter": "1"}  # fmt: skip
+            reply = client.ask("LINK", path.format(**names))
             self.assertEqual(reply.status, 405, path)
             allowed = set(reply.headers["allow"].lower().split(", ")) - {"head"}
             self.assertEqual(allowed, set(operations), path)

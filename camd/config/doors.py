@@ -78,7 +78,7 @@ class WebConfig:
     login_within: Span = Seconds(MINUTE)
     connections: Some = 1024
     connections_per_address: Some = 512
-    body: Annotated[Bytes, between(1024, 16 * MIB)] = Bytes(64 * KIB)
+    body: Annotated[Bytes, between(1024, 16 * MIB)] = Bytes(256 * KIB)
     request: Span = Seconds(20.0)
     viewers: Count = 256
     listeners: Count = 256

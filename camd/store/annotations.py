@@ -8,7 +8,7 @@ counts. The catalog remembers how far it has read.
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -94,9 +94,13 @@ class AnnotationJournal:
     def path(self) -> Path:
         return self.root / OWN / "annotations.jsonl"
 
-    def say(self, catalog: Catalog, said: Sequence[Said]) -> list[Findings | None]:
+    def say(
+        self, catalog: Catalog, said: Sequence[Said], check: Callable[[], None] = lambda: None
+    ) -> list[Findings | None]:
         """What is *said* counts from now on, over any crash and power cut; blocks.
 
+        :param check: called once all is known that was said before, whoever said it; what it
+            raises is raised, and nothing is said.
         :returns: what is known now of each photo, None where there is no such photo.
         :raises OSError: it could not be written down.
         :raises CatalogError: from the catalog; then the next `catch_up` tells it.
@@ -105,6 +109,7 @@ class AnnotationJournal:
             return []
         with self._open() as fd:
             self._read_on(fd, catalog)
+            check()
             end = os.fstat(fd).st_size
             try:
                 write_all(fd, [f"{each.line()}\n".encode() for each in said])

@@ -55,6 +55,19 @@ class Aside:
     why: str
 
 
+@frozen
+class Brief:
+    """What is on a photo, in numbers.
+
+    :ivar counts: how many of each class, by all that is known; *fresh*: how many of all are new.
+    """
+
+    counts: Mapping[str, int]
+    fresh: int
+    flags: frozenset[Flag]
+    done: bool
+
+
 class Count(NamedTuple):
     """What was on a camera's photos in a quarter of an hour.
 
@@ -104,6 +117,24 @@ class FindingsReader:
         """What is wrong with that photo, as far as anybody has looked."""
         row = self._one("SELECT flags FROM looks WHERE photo = ?", (photo,))
         return flags_of(row[0]) if row else frozenset()
+
+    def briefs(self, photos: Sequence[int]) -> dict[int, Brief]:
+        """The same in short, of a page of photos in one go."""
+        marks = ", ".join("?" * len(photos))
+        counts: dict[int, dict[str, int]] = {}
+        new: dict[int, int] = {}
+        for photo, label, count, fresh_ones in self._all(
+            f"""SELECT t.photo, c.name, t.count, t.fresh FROM tallies AS t
+            JOIN classes AS c ON c.id = t.class WHERE t.photo IN ({marks}) ORDER BY c.name""",
+            photos,
+        ):
+            counts.setdefault(photo, {})[label] = count
+            new[photo] = new.get(photo, 0) + fresh_ones
+        rows = self._all(f"SELECT photo, flags, done FROM looks WHERE photo IN ({marks})", photos)
+        return {
+            photo: Brief(counts.get(photo, {}), new.get(photo, 0), flags_of(bits), bool(done))
+            for photo, bits, done in rows
+        }
 
     def before(self, photo: int) -> int | None:
         """The photo of the same camera that was taken before it, of those with findings."""
@@ -176,6 +207,8 @@ class FindingsReader:
         least: int = 1,
         flag: Flag | None = None,
         done: bool | None = None,
+        starred: bool = False,
+        labelled: bool = False,
         since_ms: int | None = None,
         until_ms: int | None = None,
         after: Cursor | None = None,
@@ -186,37 +219,26 @@ class FindingsReader:
 
         :param label: only those with at least *least* of this class on them.
         :param flag: only those with this flag.
-        :param done: only those that a person is through with, or is not.
+        :param done: only those that a person is through with, or is not; without a class and a
+            flag, those too that nobody and nothing ever looked at.
         """
-        where, values = ["p.deleted_ms IS NULL"], list[Any]()
-        if label is not None:
-            start = (
-                "tallies AS f" if camera is None else "tallies AS f INDEXED BY tallies_by_camera"
-            )
-            where += [f"f.class = {_CLASS}", "f.count >= ?", "f.photo IS NOT NULL"]
-            values += [label, least]
-        else:
-            start = "looks AS f"
-        if flag is not None or done is not None:
-            where.append("f.photo IN (SELECT photo FROM looks AS l WHERE l.photo = f.photo")
-            if flag is not None:
-                where[-1] += f" AND l.flags != 0 AND l.flags & {flag.bit} != 0"
-            if done is not None:
-                where[-1] += f" AND l.done = {int(done)}"
-            where[-1] += ")"
+        start, where, values = _of_what(camera is not None, label, least, flag, done)
+        at, id = ("p.taken_ms", "p.id") if start.startswith("photos") else ("f.taken_ms", "f.photo")
+        where.append("p.deleted_ms IS NULL")
+        where += ["p.starred = 1"] * starred + ["p.labelled = 1"] * labelled
         if camera is not None:
-            where.append(f"f.camera = {CAMERA}")
+            where.append(f"{at.partition('.')[0]}.camera = {CAMERA}")
             values.append(camera)
         low, high = _NEVER
-        where.append("f.taken_ms >= ? AND f.taken_ms < ?")
+        where.append(f"{at} >= ? AND {at} < ?")
         values += [low if since_ms is None else since_ms, high if until_ms is None else until_ms]
         if after is not None:
-            where.append(f"(f.taken_ms, f.photo) {'<' if newest_first else '>'} (?, ?)")
+            where.append(f"({at}, {id}) {'<' if newest_first else '>'} (?, ?)")
             values += after
         order = "DESC" if newest_first else "ASC"
         rows = self._all(
-            f"SELECT {COLUMNS} FROM {start} CROSS JOIN photos AS p ON p.id = f.photo "
-            f"WHERE {' AND '.join(where)} ORDER BY f.taken_ms {order}, f.photo {order} LIMIT ?",
+            f"SELECT {COLUMNS} FROM {start} "
+            f"WHERE {' AND '.join(where)} ORDER BY {at} {order}, {id} {order} LIMIT ?",
             (*values, limit),
         )
         return [entry_of(row) for row in rows]
@@ -349,6 +371,30 @@ class FindingsReader:
             (limit,),
         )
         return [Aside(entry_of(row), row[-1]) for row in rows]
+
+
+def _of_what(
+    of_camera: bool, label: str | None, least: int, flag: Flag | None, done: bool | None
+) -> tuple[str, list[str], list[Any]]:
+    """The tables to look through for such photos, by the index that leads to the fewest of them,
+    what holds there, and the values in that."""
+    joined = "CROSS JOIN photos AS p ON p.id = f.photo"
+    of_look = [] if flag is None else [f"l.flags != 0 AND l.flags & {flag.bit} != 0"]
+    of_look += [] if done is None else [f"l.done = {int(done)}"]
+    if label is not None:
+        where = [f"f.class = {_CLASS}", "f.count >= ?", "f.photo IS NOT NULL"]
+        if of_look:
+            within = " AND ".join(of_look)
+            where.append(f"EXISTS (SELECT 1 FROM looks AS l WHERE l.photo = f.photo AND {within})")
+        index = "INDEXED BY tallies_by_camera" if of_camera else ""
+        return f"tallies AS f {index} {joined}", where, [label, least]
+    if flag is None and done is False:
+        index = "photos_by_camera" if of_camera else "photos_by_time"
+        unseen = "NOT EXISTS (SELECT 1 FROM looks AS l WHERE l.photo = p.id AND l.done = 1)"
+        return f"photos AS p INDEXED BY {index}", [unseen], []
+    index = "looks_by_camera" if of_camera else "looks_flagged" if flag else "looks_done"
+    hint = "" if not of_look else f"INDEXED BY {index}"
+    return f"looks AS f {hint} {joined}", [each.replace("l.", "f.") for each in of_look], []
 
 
 def _marked(before: Sequence[Detection], there: Sequence[Detection]) -> tuple[Detection, ...]:

@@ -307,10 +307,16 @@ class Store:
         """What *work* finds in, or does to, the catalog; done in the catalog's thread."""
         return self._keeper.run(work)
 
-    def annotate(self, said: Said) -> "Deferred[Findings | None]":
-        """What is known of the photo when that was *said* of it, safely written down."""
+    def annotate(
+        self, said: Said, check: Callable[[Catalog], None] = lambda _: None
+    ) -> "Deferred[Findings | None]":
+        """What is known of the photo when that was *said* of it, safely written down.
+
+        :param check: called in the catalog's thread right before; what it raises is what the
+            Deferred fails with, and nothing was said.
+        """
         journal = AnnotationJournal(self.root)
-        return self.ask(lambda catalog: journal.say(catalog, [said])[0])
+        return self.ask(lambda catalog: journal.say(catalog, [said], lambda: check(catalog))[0])
 
     def shorten(self) -> "Deferred[bool]":
         """What a crash leaves to be looked through is as little as can be. False where a reader

@@ -29,6 +29,7 @@ TITLES: Mapping[int, str] = {
     408: "Too slow",
     409: "Not now",
     411: "Of no length",
+    412: "Changed meanwhile",
     413: "Too much",
     415: "Not JSON",
     416: "No such range",
@@ -148,7 +149,11 @@ class Query:
         return default if found is None else found
 
     def truth(self, name: str) -> bool:
-        return bool(self.text(name, _truth, "true or false"))
+        return bool(self.either(name))
+
+    def either(self, name: str) -> bool | None:
+        """None: nothing is said of it."""
+        return self.text(name, _truth, "true or false")
 
     def one_of(self, name: str, words: tuple[str, ...]) -> str | None:
         def right(text: str) -> str:

@@ -18,12 +18,14 @@ from camd.web.auth import Guard
 from camd.web.cameras import Cameras
 from camd.web.commands import Commands
 from camd.web.events import Events
+from camd.web.findings import OnPhotos
 from camd.web.house import House
 from camd.web.journal import Journal
 from camd.web.live import Watching
 from camd.web.metrics import Metrics
 from camd.web.pages import Pages
 from camd.web.photos import Photos
+from camd.web.publishing import Publishing
 from camd.web.routes import Routes
 from camd.web.server import Site, address_of
 from camd.web.telemetry import Telemetry
@@ -78,6 +80,7 @@ class WebDoor:
         started = time.time()
         for room in (
             Pages(self.guard, time.time), cameras, Commands(house, cameras, changed), photos,
+            OnPhotos(house, photos, changed), Publishing(house),
             self.timelapses, self.watching, self.events,
             Journal(house, files, self.watching, started),
             Metrics(house, self.watching, self.events, self.site, started),

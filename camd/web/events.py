@@ -20,6 +20,7 @@ from camd.photo import CameraId, photo_id
 from camd.web.answers import TAKEN, Answer, Problem, dumps
 from camd.web.auth import Guard, Who
 from camd.web.cameras import Cameras
+from camd.web.found import short
 from camd.web.house import House
 from camd.web.photos import receipt_json
 from camd.web.routes import Ask, Route, route
@@ -258,4 +259,6 @@ def _said(item: Item, missed: int) -> Said:
         data["missed"] = missed
     if item.receipt is not None:
         data["meta"] = receipt_json(item.receipt)
+    if item.findings is not None:
+        data["findings"] = short(item.findings)
     return item.camera, event(item.kind.value, data, item.number)

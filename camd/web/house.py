@@ -1,7 +1,9 @@
 """The rooms that the web door looks into, as far as it does."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
 
 from camd.config import Config
 from camd.doors import Doors
@@ -33,6 +35,38 @@ class Connections(Protocol):
         ...
 
 
+class Looking(Protocol):
+    """Who has photos looked at by a model."""
+
+    def state(self) -> "Deferred[Mapping[str, Any]]":
+        """How that goes: ``enabled``, ``model`` (its name or None), ``classes``, ``waiting`` and
+        ``aside`` (numbers of photos), ``workers``, ``rate`` (photos a second) and ``error`` (a
+        line, or None)."""
+        ...
+
+    def retry(self) -> "Deferred[int]":
+        """What was set aside is looked at once more; fires with how many photos that is."""
+        ...
+
+
+class Publisher(Protocol):
+    """Who tells other programs."""
+
+    def state(self) -> "Deferred[Mapping[str, Any]]":
+        """``targets``, each with ``name``, ``waiting`` (letters) and ``error`` (a line, or None);
+        and ``dead``, letters that nobody took, each with ``id``, ``target``, ``when`` (unix
+        seconds), ``text``, ``tries`` and ``why``."""
+        ...
+
+    def retry(self, id: int) -> "Deferred[bool]":
+        """The dead letter is on its way again; False: there is none of that number."""
+        ...
+
+    def discard(self, id: int) -> "Deferred[bool]":
+        """The dead letter is gone; False: there is none of that number."""
+        ...
+
+
 class House(Protocol):
     """The running daemon."""
 
@@ -45,6 +79,8 @@ class House(Protocol):
     intake: Intake
     doors: Doors
     commits: Histogram
+    looking: Looking | None
+    publisher: Publisher | None
 
     @property
     def cameras(self) -> Connections: ...

@@ -4,7 +4,8 @@ import re
 import time
 import zlib
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from attrs import define, field
 from twisted.internet.task import deferLater
@@ -12,18 +13,23 @@ from twisted.logger import Logger
 
 from camd import thumbnails
 from camd.access import May
+from camd.findings import Findings
 from camd.photo import CameraId, FrameKey, Receipt, photo_id
 from camd.store.catalog import Catalog, CatalogReader
 from camd.store.entry import Cursor, Entry
+from camd.store.findings import Brief, FindingsReader
 from camd.store.opening import open_photo, read_photo
 from camd.store.retention import delete
 from camd.web.answers import FOR_EVER, JPEG, Answer, Problem, no_content, only, said
+from camd.web.found import Wanted, short, whole
 from camd.web.house import House
 from camd.web.routes import Ask, Route, route
 from camd.web.sending import Sent, send
 from camd.workers import BusyError, Looks, Workers
 
 log = Logger()
+
+T = TypeVar("T")
 
 MOST_A_PAGE = 500
 LONGEST_NOTE = 4000
@@ -35,7 +41,8 @@ _CURSOR = re.compile(r"([0-9]{1,15})-([0-9]{1,15})", re.ASCII)
 Changed = Callable[[str, CameraId, Any], None]
 
 
-def photo_json(entry: Entry) -> dict[str, Any]:
+def photo_json(entry: Entry, findings: dict[str, Any] | None = None) -> dict[str, Any]:
+    """:param findings: what is on it, whole or in short."""
     return {
         "id": photo_id(entry.key),
         "camera": entry.camera,
@@ -53,6 +60,7 @@ def photo_json(entry: Entry) -> dict[str, Any]:
         "starred": entry.starred,
         "labelled": entry.labelled,
         "note": entry.note,
+        "findings": findings,
     }
 
 
@@ -95,26 +103,33 @@ class Photos:
         limit = query.count("limit", 50, 1, MOST_A_PAGE)
         oldest = query.one_of("order", ("newest", "oldest")) == "oldest"
         starred, labelled = query.truth("starred"), query.truth("labelled")
+        wanted = Wanted.of(query)
 
-        def look(reader: CatalogReader) -> list[Entry]:
-            return reader.photos(
-                camera, since_ms=_ms(since), until_ms=_ms(until), after=after, limit=limit + 1,
-                newest_first=not oldest, starred=starred, labelled=labelled,
+        def look(reader: CatalogReader) -> tuple[list[Entry], dict[int, Brief]]:
+            findings = FindingsReader(reader)
+            photos: Callable[..., list[Entry]] = reader.photos
+            if wanted.anything:
+                photos = partial(findings.photos, **wanted.asked())
+            found = photos(
+                camera, since_ms=in_ms(since), until_ms=in_ms(until), after=after,
+                limit=limit + 1, newest_first=not oldest, starred=starred, labelled=labelled,
             )  # fmt: skip
+            return found, findings.briefs([entry.id for entry in found])
 
-        found = await self._look(look)
+        found, briefs = await self.ask(look)
         page = found[:limit]
         more = len(found) > limit
         return said(
             {
-                "photos": [photo_json(entry) for entry in page],
+                "photos": [photo_json(entry, short(briefs.get(entry.id))) for entry in page],
                 "next": "-".join(map(str, page[-1].cursor)) if more else None,
             }
         )
 
     async def one(self, ask: Ask) -> Answer:
         entry = await self.find(ask.photo)
-        answer = said(photo_json(entry))
+        findings = FindingsReader(self.house.store.reader).of(entry.id)
+        answer = said(photo_json(entry, whole(findings)))
         body = answer.body or b""
         answer.headers[b"Cache-Control"] = b"private, no-cache"
         if ask.matches(b'"%08x"' % zlib.crc32(body)):
@@ -142,22 +157,21 @@ class Photos:
         if "note" in body and (not isinstance(note, str) or len(note) > LONGEST_NOTE):
             raise Problem(400, f"note is text of {LONGEST_NOTE} characters at most")
 
-        def work(catalog: Catalog) -> Entry | None:
+        def work(catalog: Catalog) -> tuple[Entry | None, Findings | None]:
             entry = catalog.find(key)
             if entry is None or entry.deleted_ms is not None:
-                return None
+                return None, None
             if isinstance(starred, bool):
                 catalog.star([entry.id], starred)
             if isinstance(note, str):
                 catalog.note(entry.id, note)
-            return catalog.find(key)
+            return catalog.find(key), FindingsReader(catalog).of(entry.id)
 
-        entry = await self.house.store.ask(work)
+        entry, findings = await self.house.store.ask(work)
         if entry is None:
             raise Problem(404, "there is no such photo")
-        photo = photo_json(entry)
-        self.changed("change", entry.camera, photo)
-        return said(photo)
+        self.changed("change", entry.camera, photo_json(entry, short(findings)))
+        return said(photo_json(entry, whole(findings)))
 
     async def delete(self, ask: Ask) -> Answer:
         key, store = ask.photo, self.house.store
@@ -188,7 +202,11 @@ class Photos:
         self.changed("gone", entry.camera, photo_id(key))
         return no_content()
 
-    async def _look(self, work: Callable[[CatalogReader], list[Entry]]) -> list[Entry]:
+    async def ask(self, work: Callable[[CatalogReader], T]) -> T:
+        """What a long look into the catalog finds.
+
+        :raises Problem: too many want to look.
+        """
         try:
             return await self.looks.ask(work)
         except BusyError:
@@ -233,7 +251,8 @@ class Photos:
         return read_photo(self.house.store.root, entry)
 
 
-def _ms(seconds: float | None) -> int | None:
+def in_ms(seconds: float | None) -> int | None:
+    """Unix milliseconds, where *seconds* are given."""
     return None if seconds is None else round(seconds * 1000)
 
 
