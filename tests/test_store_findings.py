@@ -13,7 +13,7 @@ from camd.photo import CameraId
 from camd.store import schema
 from camd.store.annotations import AnnotationJournal, Said, parse_annotations
 from camd.store.catalog import Catalog, CatalogReader
-from camd.store.findings import Backlog, FindingsReader, Model
+from camd.store.findings import Backlog, Brief, FindingsReader, Model
 from camd.store.findings_writer import FindingsWriter
 from camd.store.folders import OWN
 from camd.store.samples import samples
@@ -138,6 +138,33 @@ class FindingsTests(FindingsCase):
                          [False, False, True, False])  # fmt: skip
         self.assertEqual(self.reader.flagged(GREENHOUSE), {Flag.FROZEN: 1})
 
+    def test_unseen_is_not_done(self) -> None:
+        """Who asks for what no person is through with is given what nobody ever looked at, too."""
+        self.found(2, fly(0.1))
+        self.writer.annotate(self.photo(3), (), done=True)
+        for camera in (GREENHOUSE, None):
+            seqs = [entry.seq for entry in self.reader.photos(camera, done=False)]
+            self.assertEqual(seqs, [5, 4, 2, 1])
+            page = self.reader.photos(camera, done=False, limit=2, newest_first=False)
+            rest = self.reader.photos(camera, done=False, newest_first=False, after=page[-1].cursor)
+            self.assertEqual([entry.seq for entry in page + rest], [1, 2, 4, 5])
+            self.assertEqual([entry.seq for entry in self.reader.photos(camera, done=True)], [3])
+
+    def test_in_short(self) -> None:
+        """A page's numbers are those of each photo alone."""
+        self.found(1, fly(0.1), fly(0.3), fly(0.5, label="gnat"))
+        self.writer.looked(None, [Look(self.photo(2), None, frozenset({Flag.DARK}))], START)
+        self.writer.annotate(self.photo(3), (), done=True)
+        ids = [self.photo(seq) for seq in range(1, 6)]
+        briefs = self.reader.briefs(ids)
+        self.assertEqual(
+            [briefs[id] for id in ids[:3]],
+            [Brief({"gnat": 1, "whitefly": 2}, 3, frozenset(), False),
+             Brief({}, 0, frozenset({Flag.DARK}), False), Brief({}, 0, frozenset(), True)],
+        )  # fmt: skip
+        self.assertEqual(briefs.keys(), set(ids[:3]))
+        self.assertEqual(self.reader.briefs([]), {})
+
     def test_photos_by_what_is_on_them(self) -> None:
         """Pages by class and number, by flag, by who is through with it; none twice, none left."""
         for seq in range(1, 6):
@@ -148,6 +175,11 @@ class FindingsTests(FindingsCase):
         self.assertEqual(seqs(label="gnat"), [])
         self.writer.looked(None, [Look(self.photo(4), None, frozenset({Flag.DARK}))], START)
         self.writer.annotate(self.photo(5), (), done=True)
+        self.catalog.star([self.photo(3)], True)
+        self.assertEqual(seqs(label="whitefly", starred=True), [3])
+        self.assertEqual(seqs(done=True, labelled=True), [5])
+        self.assertEqual(seqs(label="whitefly", flag=Flag.DARK, done=False), [4])
+        self.assertEqual(seqs(flag=Flag.DARK, done=True), [])
         self.assertEqual(seqs(flag=Flag.DARK), [4])
         self.assertEqual(seqs(label="whitefly", flag=Flag.DARK), [4])
         self.assertEqual(seqs(done=True), [5])
