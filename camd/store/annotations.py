@@ -40,9 +40,9 @@ class Said:
     def line(self) -> str:
         camera, boot, seq = self.key
         places = [
-            {"class": each.label, "box": [round(n, 6) for n in each.box.numbers()],
-             "right": each.right} for each in self.annotations
-        ]  # fmt: skip
+            {"class": each.label, "box": each.box.numbers(), "right": each.right}
+            for each in self.annotations
+        ]
         said = {"camera": camera, "boot": boot, "seq": seq, "done": self.done,
                 "annotations": places}  # fmt: skip
         return json.dumps(said, separators=(",", ":"))

@@ -19,8 +19,8 @@ export const whenSignedOut = (work) => {
   onSignedOut = work;
 };
 
-async function call(method, path, body, again = true) {
-  const headers = { Accept: "application/json" };
+async function call(method, path, body, again = true, more = {}) {
+  const headers = { Accept: "application/json", ...more };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (method !== "GET" && session.token) headers["X-Camd-Token"] = session.token;
   let answer;
@@ -41,7 +41,7 @@ async function call(method, path, body, again = true) {
     const before = session.token;
     await open();
     if (!session.signed_in) onSignedOut();
-    else if (session.token !== before) return call(method, path, body, false);
+    else if (session.token !== before) return call(method, path, body, false, more);
   }
   throw new Problem(answer.status, said.title ?? answer.statusText, said.detail, answer.headers.get("Retry-After"));
 }
@@ -82,6 +82,19 @@ export const photos = (values) => call("GET", `api/v1/photos${query(values)}`);
 export const photo = (id) => call("GET", photoAt(id));
 export const changePhoto = (id, change) => call("PATCH", photoAt(id), change);
 export const deletePhoto = (id) => call("DELETE", photoAt(id));
+export const annotations = (id) => call("GET", `${photoAt(id)}/annotations`);
+// *tag* names what was said before; where it is no longer so, the answer is 412. "*": whatever it was.
+export const annotate = (id, said, tag) =>
+  call("PUT", `${photoAt(id)}/annotations`, said, true, { "If-Match": tag === "*" ? tag : `"${tag}"` });
+export const classes = () => call("GET", "api/v1/classes");
+export const flags = (camera, since) => call("GET", `api/v1/flags${query({ camera, since })}`);
+export const counts = (values) => call("GET", `api/v1/counts${query(values)}`);
+export const countsTable = (values) => `api/v1/counts${query({ ...values, format: "csv" })}`;
+export const looking = () => call("GET", "api/v1/detect");
+export const lookAgain = () => call("POST", "api/v1/detect/retry");
+export const outbox = () => call("GET", "api/v1/publish");
+export const sendAgain = (id) => call("POST", `api/v1/publish/${id}/retry`);
+export const discard = (id) => call("DELETE", `api/v1/publish/${id}`);
 export const log = (values) => call("GET", `api/v1/log${query(values)}`);
 export const refused = (values) => call("GET", `api/v1/refused${query(values)}`);
 

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { fleet } from "./fleet.js";
 import { Lifetime, h, icon, bars, battery, setAttr, setText } from "./dom.js";
 import { measurements } from "./charts.js";
+import { insects } from "./counts.js";
 import { photosTab } from "./gallery.js";
 import { player } from "./player.js";
 import { settingsPanel } from "./settings.js";
@@ -48,8 +49,10 @@ export async function cameraPage(root, [id, tab = "photos", day]) {
   );
   tabs.append(...buttons.values());
   head.append(view.reboot);
+  const poor = h("p", { class: "notice poor", hidden: true }, icon("alert"), h("span", {}));
   root.append(
     head,
+    poor,
     h(
       "div",
       { class: "camera" },
@@ -82,7 +85,10 @@ export async function cameraPage(root, [id, tab = "photos", day]) {
     history.replaceState(null, "", `#/camera/${encodeURIComponent(id)}/${name}${at ? `/${at}` : ""}`);
     if (name === "photos") photosTab(body, id, inner, at);
     else if (name === "timelapse") player(body, id, inner, at);
-    else if (name === "charts") measurements(body, id, inner);
+    else if (name === "charts") {
+      insects(body, id, inner);
+      measurements(body, id, inner);
+    }
     else body.append(settings);
   }
   life.add(() => inner?.end());
@@ -106,6 +112,8 @@ export async function cameraPage(root, [id, tab = "photos", day]) {
     if (!now) return;
     setAttr(state, "data-state", now.state);
     setText(state.lastChild, stateText(now));
+    poor.hidden = !now.poor;
+    setText(poor.lastChild, now.poor ? `${now.poor.text} (${moment(now.poor.when * 1000)})` : "");
     facts.update(now);
     view.update(now);
   }

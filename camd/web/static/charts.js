@@ -6,10 +6,10 @@ import { h, icon, setText, svg } from "./dom.js";
 import { loadDays } from "./gallery.js";
 import { clock, dayLong, dayShort, bytes, known, moment, number, span, t } from "./words.js";
 
-const WIDE = 600;
-const HIGH = 130;
-const BASE = 108;
-const LEFT = 54;
+export const WIDE = 600;
+export const HIGH = 130;
+export const BASE = 108;
+export const LEFT = 54;
 const SPANS = { hour: 3600, day: 86400, week: 604800, all: 0 };
 const GAP = 6;
 const ORDER = ["rssi", "vbat", "temp", "queued", "heap", "uptime"];
@@ -155,7 +155,7 @@ function grid(low, high, y, label) {
   });
 }
 
-function plot(label, ...parts) {
+export function plot(label, ...parts) {
   const drawing = svg("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, preserveAspectRatio: "none", role: "img", "aria-label": label }, parts.flat(Infinity).filter(Boolean));
   // Text must not stretch with the drawing: the drawing is as wide as it is shown.
   new ResizeObserver(([entry]) => {

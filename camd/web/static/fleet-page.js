@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { fleet } from "./fleet.js";
 import { Lifetime, bars, battery, debounced, h, icon, setAttr, setText } from "./dom.js";
 import { STATES, batteryShare, signalLevel, stateText } from "./state.js";
+import { lookingLine } from "./looking.js";
 import { toast } from "./toast.js";
 import { age, bytes, compare, known, number, span, t } from "./words.js";
 
@@ -63,11 +64,12 @@ class CameraCard extends HTMLElement {
     const { when, badge, why } = this.#parts;
     setText(when, camera.newest ? age(now - camera.newest.received) : "");
     if (camera.state === "asleep") setText(badge, stateText(camera));
-    if (camera.refusal) setText(why, this.#why(now));
+    if (camera.refusal && !camera.poor) setText(why, this.#why(now));
   }
 
   #why(now) {
-    const { refusal } = this.#camera;
+    const { refusal, poor } = this.#camera;
+    if (poor) return poor.text;
     return t("refused-ago", { reason: known(`reason-${refusal.reason}`, refusal.reason), age: age(now - refusal.when) });
   }
 
@@ -92,10 +94,11 @@ class CameraCard extends HTMLElement {
       setAttr(part.level, "data-low", share < 0.15 ? "" : null);
       setText(part.volts, `${camera.telemetry.vbat.toFixed(2)} V`);
     }
-    setAttr(part.why, "data-bad", camera.refusal ? "" : null);
-    const what = camera.refusal ? this.#why(now) : camera.note || [camera.model, camera.address].filter(Boolean).join(" · ");
+    const bad = camera.refusal || camera.poor;
+    setAttr(part.why, "data-bad", bad ? "" : null);
+    const what = bad ? this.#why(now) : camera.note || [camera.model, camera.address].filter(Boolean).join(" · ");
     setText(part.why, what);
-    setAttr(part.why, "title", camera.refusal ? camera.refusal.text : what);
+    setAttr(part.why, "title", camera.refusal && !camera.poor ? camera.refusal.text : what);
     setAttr(part.card, "aria-label", `${camera.name}, ${stateText(camera)}, ${t("today", { n: camera.today })}`);
     this.#show();
   }
@@ -187,6 +190,7 @@ function board(root, life) {
       "div",
       { class: "fleet-head" },
       h("div", { class: "line" }, h("h1", { text: t("cameras") }), sums),
+      lookingLine(life),
       chips,
       h("div", { class: "tools" }, h("div", { class: "search" }, icon("search"), search), sort, group),
     ),

@@ -41,6 +41,7 @@ function shape(said) {
     telemetry: said.telemetry,
     refusedBy: said.refused,
     refusal: said.last_refusal,
+    poor: said.poor,
     viewers: said.viewers,
     newest: latest && {
       id: latest.id,

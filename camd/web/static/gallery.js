@@ -4,8 +4,11 @@
 import * as api from "./api.js";
 import { fleet } from "./fleet.js";
 import { Lifetime, batched, debounced, h, icon, setAttr, setText, svg } from "./dom.js";
-import { toast } from "./toast.js";
-import { clock, clockExact, dayLong, dayName, dayShort, fullMoment, t } from "./words.js";
+import { download, remove, star } from "./actions.js";
+import { filters } from "./filters.js";
+import { lookingLine } from "./looking.js";
+import { paintTile, tileOf } from "./tile.js";
+import { clock, dayLong, dayName, dayShort, t } from "./words.js";
 
 const PAGE = 120;
 const GAP = 8;
@@ -76,10 +79,13 @@ export async function photosTab(root, id, life, wanted) {
     h("option", { value: "day", text: t("by-day"), selected: !night }),
     h("option", { value: "night", text: t("by-night"), selected: night }),
   );
+  const found = filters(id, life, before?.found, () => go(day));
   const hours = h("div", { class: "hours", role: "group", "aria-label": t("hours") });
   const place = h("div", {});
   root.append(
     h("div", { class: "tools" }, earlier, later, h("div", {}, title, figure), h("span", { class: "push" }), mode, only, video),
+    lookingLine(life),
+    found.node,
     bar,
     hours,
     place,
@@ -96,7 +102,7 @@ export async function photosTab(root, id, life, wanted) {
   }
   function go(to) {
     day = to;
-    left.set(id, { day: day.day, night, starred });
+    left.set(id, { day: day.day, night, starred, found: found.values() });
     history.replaceState(null, "", `#/camera/${encodeURIComponent(id)}/photos/${day.day}`);
     setAttr(video, "href", `#/camera/${encodeURIComponent(id)}/timelapse/${day.day}`);
     setText(title, dayTitle(day.day, night));
@@ -111,7 +117,7 @@ export async function photosTab(root, id, life, wanted) {
     inner?.end();
     inner = new Lifetime();
     place.replaceChildren();
-    wall(place, inner, { camera: id, since, until, starred: starred || undefined, zone: calendar.zone });
+    wall(place, inner, { camera: id, since, until, starred: starred || undefined, ...found.values(), zone: calendar.zone });
   }
   function drawHours(since, until) {
     hours.replaceChildren();
@@ -130,7 +136,7 @@ export async function photosTab(root, id, life, wanted) {
             inner?.end();
             inner = new Lifetime();
             place.replaceChildren();
-            wall(place, inner, { camera: id, since, until: again ? until : Math.min(until, from + 3600), starred: starred || undefined, zone: calendar.zone });
+            wall(place, inner, { camera: id, since, until: again ? until : Math.min(until, from + 3600), starred: starred || undefined, ...found.values(), zone: calendar.zone });
           },
         }),
       );
@@ -181,6 +187,7 @@ export async function photosTab(root, id, life, wanted) {
 // Newest first, in rows of tiles.
 function wall(root, life, asked) {
   const { zone, ...filter } = asked;
+  const narrow = Boolean(filter.class || filter.flag || filter.done !== undefined);
   const photos = [];
   const there = new Map();
   let cursor = null;
@@ -232,7 +239,7 @@ function wall(root, life, asked) {
       tile.photo = photo;
       tile.at = at;
       tile.tabIndex = at === focus ? 0 : -1;
-      setAttr(tile, "data-starred", photo.starred ? "" : null);
+      paintTile(tile, photo);
       if (tile !== next) sheet.insertBefore(tile, next);
       else next = tile.nextSibling;
     }
@@ -255,7 +262,7 @@ function wall(root, life, asked) {
       photos.push(...page.photos.filter((one) => !have.has(one.id)));
       cursor = page.next;
       ended = !cursor;
-      note.textContent = photos.length ? (ended && photos.length > 40 ? t("all-shown", { n: photos.length }) : "") : t(filter.starred ? "no-starred" : "no-photos-then");
+      note.textContent = photos.length ? (ended && photos.length > 40 ? t("all-shown", { n: photos.length }) : "") : t(narrow ? "no-such-photos" : filter.starred ? "no-starred" : "no-photos-then");
     } catch (error) {
       note.textContent = api.because(error);
       ended = true;
@@ -335,13 +342,19 @@ function wall(root, life, asked) {
           Object.assign(photo, what);
           draw();
         }
+      } else if (kind === "found" && what.findings) {
+        const photo = photos.find((one) => one.id === what.photo);
+        if (photo) {
+          photo.findings = what.findings;
+          draw();
+        } else if (narrow && what.camera === filter.camera) newest();
       } else if (kind === "gone") {
         const at = photos.findIndex((one) => one.id === what.photo);
         if (at >= 0) {
           photos.splice(at, 1);
           draw();
         }
-      } else if (kind === "photo" && what.camera === filter.camera && what.meta && !filter.starred) {
+      } else if (kind === "photo" && what.camera === filter.camera && what.meta && !filter.starred && !filter.class && !filter.flag) {
         const { when } = what.meta;
         if (when < filter.since || when >= filter.until) return;
         const inside = box.contains(document.activeElement);
@@ -364,56 +377,3 @@ function wall(root, life, asked) {
   );
   more();
 }
-
-function tileOf(photo, zone, wait) {
-  const image = h("img", { alt: "", decoding: "async" });
-  const show = () => (image.src = api.thumbnailOf(photo.id));
-  if (wait) setTimeout(() => image.isConnected && show(), wait);
-  else show();
-  image.addEventListener("error", () => setTimeout(() => image.isConnected && (image.src = api.thumbnailOf(photo.id)), 3000), { once: true });
-  return h(
-    "a",
-    { class: "tile", href: `#/photo/${encodeURIComponent(photo.id)}`, "aria-label": fullMoment(photo.when * 1000, zone) },
-    image,
-    icon("star"),
-    h("span", { class: "time" }, clockExact(photo.when * 1000, zone)),
-  );
-}
-
-// ---- what can be done with a photo, here and on its own page
-
-export async function star(photo) {
-  const starred = !photo.starred;
-  photo.starred = starred;
-  try {
-    Object.assign(photo, await api.changePhoto(photo.id, { starred }));
-  } catch (error) {
-    photo.starred = !starred;
-    toast(api.because(error), "bad");
-  }
-}
-
-export function download(photo) {
-  const link = h("a", { href: api.downloadOf(photo.id), download: photo.path.split("/").pop() });
-  document.body.append(link);
-  link.click();
-  link.remove();
-}
-
-// Deleting is for good, so it is asked for; a starred photo is kept until the star goes.
-export async function remove(photo) {
-  if (photo.starred) {
-    toast(t("starred-stay"), "bad");
-    return false;
-  }
-  if (!confirm(t("delete-sure", { when: fullMoment(photo.when * 1000) }))) return false;
-  try {
-    await api.deletePhoto(photo.id);
-    toast(t("deleted"));
-    return true;
-  } catch (error) {
-    toast(api.because(error), "bad");
-    return false;
-  }
-}
-

@@ -3,11 +3,12 @@
 import * as api from "./api.js";
 import { fleet } from "./fleet.js";
 import { Lifetime, h, icon } from "./dom.js";
+import { lookingTab, sendingTab } from "./looking.js";
 import { bytes, clockExact, compare, dayLong, known, moment, t } from "./words.js";
 
 const PAGE = 100;
 const KINDS = ["photo", "refused", "came", "left", "sleeps", "silent", "back", "stat", "command", "denied", "store", "found", "poor", "good", "alert"];
-const TONES = { photo: "good", came: "good", back: "good", refused: "warn", denied: "bad", silent: "bad", store: "warn", sleeps: "sleep" };
+const TONES = { photo: "good", came: "good", back: "good", refused: "warn", denied: "bad", silent: "bad", store: "warn", sleeps: "sleep", found: "good", good: "good", poor: "bad", alert: "bad" };
 
 export async function logPage(root, [tab = "", camera = ""]) {
   const life = new Lifetime();
@@ -17,6 +18,11 @@ export async function logPage(root, [tab = "", camera = ""]) {
   let kind = "";
   const happened = h("button", { type: "button", role: "tab", text: t("happened"), onclick: () => open("") });
   const refused = h("button", { type: "button", role: "tab", text: t("refused-photos"), onclick: () => open("refused") });
+  const tabs = new Map([
+    ["", happened],
+    ["refused", refused],
+    ...["looking", "sending"].map((name) => [name, h("button", { type: "button", role: "tab", text: t(`tab-${name}`), onclick: () => open(name) })]),
+  ]);
   const cameras = h("select", { class: "field", "aria-label": t("camera"), onchange: () => ((camera = cameras.value), open(tab)) },
     h("option", { value: "", text: t("all-cameras") }),
     fleet.all().map((one) => one.id).sort(compare).map((id) => h("option", { value: id, text: id, selected: id === camera })));
@@ -25,23 +31,25 @@ export async function logPage(root, [tab = "", camera = ""]) {
     KINDS.map((one) => h("option", { value: one, text: t(`kind-${one}`) })));
   const place = h("div", { role: "tabpanel" });
   root.append(
-    h("div", { class: "log" }, h("h1", { text: t("log") }), h("div", { class: "tabs", role: "tablist" }, happened, refused), h("div", { class: "tools" }, cameras, kinds), place),
+    h("div", { class: "log" }, h("h1", { text: t("log") }), h("div", { class: "tabs", role: "tablist" }, ...tabs.values()), h("div", { class: "tools" }, cameras, kinds), place),
   );
   let inner = null;
   function open(name) {
     tab = name;
     inner?.end();
     inner = new Lifetime();
-    happened.setAttribute("aria-selected", String(!name));
-    refused.setAttribute("aria-selected", String(name === "refused"));
-    kinds.hidden = name === "refused";
+    for (const [other, button] of tabs) button.setAttribute("aria-selected", String(other === name));
+    kinds.hidden = Boolean(name);
+    cameras.hidden = name === "looking" || name === "sending";
     history.replaceState(null, "", name || camera ? `#/log/${name}${camera ? `/${encodeURIComponent(camera)}` : ""}` : "#/log");
     place.replaceChildren();
-    if (name) refusals(place, inner, camera);
+    if (name === "looking") lookingTab(place, inner);
+    else if (name === "sending") sendingTab(place, inner);
+    else if (name) refusals(place, inner, camera);
     else entries(place, inner, camera, kind);
   }
   life.add(() => inner?.end());
-  open(tab === "refused" ? tab : "");
+  open(tabs.has(tab) ? tab : "");
   return life;
 }
 

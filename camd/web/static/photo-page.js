@@ -1,9 +1,11 @@
 // One photo, whole, with what is known of it and what was found in it.
 
 import * as api from "./api.js";
+import { annotator } from "./annotate.js";
 import { fleet } from "./fleet.js";
-import { Lifetime, h, icon, setAttr, svg } from "./dom.js";
-import { download, remove, star, wayOf } from "./gallery.js";
+import { Lifetime, h, icon, setAttr } from "./dom.js";
+import { wayOf } from "./gallery.js";
+import { download, remove, star } from "./actions.js";
 import { toast } from "./toast.js";
 import { bytes, clockExact, fullMoment, known, number, t } from "./words.js";
 
@@ -28,7 +30,9 @@ export async function photoPage(root, [id]) {
   const noteSaid = h("span", { class: "soft", role: "status" });
   const back = h("a", { class: "button plain square", href: `#/camera/${encodeURIComponent(camera)}/photos`, "aria-label": t("to-camera", { camera }) }, icon("left"));
   const save = h("a", { class: "button", download: true }, icon("download"), h("span", { text: t("download") }));
-  const boxesButton = h("button", { type: "button", class: "button", "aria-pressed": "true", hidden: true, onclick: () => (frame.querySelector(".boxes").toggleAttribute("hidden"), setAttr(boxesButton, "aria-pressed", String(!frame.querySelector(".boxes").hasAttribute("hidden")))) }, h("span", { text: t("detections") }));
+  const boxesButton = h("button", { type: "button", class: "button", "aria-pressed": "true", onclick: () => setAttr(boxesButton, "aria-pressed", String(!frame.toggleAttribute("data-bare"))) }, icon("box"), h("span", { text: t("boxes") }));
+  const correct = annotator({ frame, next: nextUnchecked });
+  life.add(correct.end);
   const control = api.may("control");
   root.append(
     h("div", { class: "head" }, back, heading),
@@ -36,20 +40,22 @@ export async function photoPage(root, [id]) {
       "div",
       { class: "photo" },
       h("div", { class: "stage" }, frame, before, after),
-      h("div", { class: "film" }, strip),
+      h("div", { class: "film" }, correct.tools, strip),
       h(
         "aside",
         { class: "details panel", "aria-label": t("about-photo") },
         h("div", { class: "row" }, control && starButton, save, control && h("button", { type: "button", class: "button danger", onclick: drop }, icon("trash"), h("span", { text: t("delete") })), boxesButton),
+        correct.panel,
         list,
         control && h("div", {}, h("label", { for: "note", class: "soft", text: t("note") }), note, noteSaid),
-        h("p", { class: "keys" }, [["← →", "key-turn"], ["s", "star"], ["d", "download"], [t("key-delete"), "delete"], ["n", "note"], ["Esc", "back"]].map(([key, word]) => h("span", {}, h("kbd", { text: key }), " ", t(word)))),
+        h("p", { class: "keys" }, [["← →", "key-turn"], ["s", "star"], ["d", "download"], [t("key-delete"), "delete"], ["n", "note"], ["Esc", "back"], ...(control ? [["Tab", "key-boxes"], ["c", "confirm"], ["x", "wrong"], ["1…9 t", "class"], ["b", "draw"], ["u", "undo"], [t("key-all"), "all-right"]] : [])].map(([key, word]) => h("span", {}, h("kbd", { text: key }), " ", t(word)))),
       ),
     ),
   );
 
   let around = [];
   let asked = 0;
+  const through = new Set();
 
   function show(one) {
     photo = one;
@@ -60,9 +66,9 @@ export async function photoPage(root, [id]) {
     image.alt = t("photo-of", { camera, when: fullMoment(photo.when * 1000, zone) });
     image.src = api.imageOf(photo.id);
     if (photo.width && photo.height) frame.style.aspectRatio = `${photo.width} / ${photo.height}`;
-    frame.querySelector(".boxes")?.remove();
-    boxesButton.hidden = !photo.detections?.length;
-    if (photo.detections?.length) frame.append(boxes(photo));
+    correct.show(photo);
+    // A page of photos has only the numbers of what is on each.
+    if (photo.findings && !photo.findings.detections) correct.reread();
     save.href = api.downloadOf(photo.id);
     save.setAttribute("download", photo.path.split("/").pop());
     note.value = photo.note;
@@ -84,7 +90,6 @@ export async function photoPage(root, [id]) {
       ["seq", String(photo.seq), "mono"],
       ["crc", photo.crc, "mono"],
       ["path", photo.path, "mono"],
-      photo.detections?.length && ["detections", photo.detections.map((one) => `${one.label ?? one.name ?? ""} ${percent(one)}`.trim()).join(", ")],
     ];
     list.replaceChildren(...rows.filter(Boolean).flatMap(([name, text, kind]) => [h("dt", { text: t(`photo-${name}`) }), h("dd", { text, class: kind })]));
   }
@@ -132,11 +137,29 @@ export async function photoPage(root, [id]) {
   function to(one) {
     show(one);
     const at = around.indexOf(one);
-    if (at < 4 || at > around.length - 5) look();
+    if (at < 0 || at < 4 || at > around.length - 5) look();
   }
   function turn(by) {
     const one = around[around.findIndex((other) => other.id === photo.id) + by];
     if (one) to(one);
+  }
+
+  // The next one further back that no person has been through yet, then those that are newer.
+  async function nextUnchecked(from) {
+    const way = { ...(wayOf.get(camera) ?? { camera }), done: false, limit: 5 };
+    for (const more of [{ until: from.when + 0.001, order: "newest" }, { since: from.when, order: "oldest" }]) {
+      const asked = { ...way, ...more, until: Math.min(more.until ?? Infinity, way.until ?? Infinity), since: Math.max(more.since ?? 0, way.since ?? 0) };
+      if (!Number.isFinite(asked.until)) delete asked.until;
+      const page = await api.photos(asked).catch((error) => (toast(api.because(error), "bad"), null));
+      if (!page || life.ended || photo.id !== from.id) return;
+      const one = page.photos.find((other) => other.id !== from.id && !through.has(other.id));
+      if (one) {
+        through.add(from.id);
+        to(around.find((other) => other.id === one.id) ?? one);
+        return;
+      }
+    }
+    toast(t("all-checked"));
   }
 
   async function toggle() {
@@ -166,9 +189,13 @@ export async function photoPage(root, [id]) {
   });
 
   life.on(document, "keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (/INPUT|TEXTAREA|SELECT/.test(event.target.tagName)) {
       if (event.key === "Escape") event.target.blur();
+      return;
+    }
+    if (correct.key(event)) {
+      event.preventDefault();
       return;
     }
     const act = { ArrowLeft: () => turn(-1), ArrowRight: () => turn(1), d: () => download(photo), Escape: () => (location.hash = back.getAttribute("href")) };
@@ -181,46 +208,22 @@ export async function photoPage(root, [id]) {
   life.on(frame, "touchstart", (event) => (x = event.touches.length === 1 ? event.touches[0].clientX : null), { passive: true });
   life.on(frame, "touchend", (event) => {
     const moved = x === null ? 0 : event.changedTouches[0].clientX - x;
-    if (Math.abs(moved) > 50) turn(moved > 0 ? -1 : 1);
+    if (Math.abs(moved) > 50 && !correct.busy()) turn(moved > 0 ? -1 : 1);
   }, { passive: true });
   life.add(
     fleet.onItem((kind, what) => {
+      if (kind === "found" && what.photo === photo.id) correct.reread();
       if (kind !== "change") return;
-      const one = around.find((other) => other.id === what.id);
-      if (one) Object.assign(one, what);
-      if (what.id === photo.id) marks();
+      const { findings, ...rest } = what;
+      for (const one of [photo, ...around]) if (one.id === what.id) Object.assign(one, rest);
+      if (what.id === photo.id) {
+        marks();
+        if (findings) correct.reread();
+      }
     }),
   );
   fleet.ready().catch(() => {});
   show(photo);
   look();
   return life;
-}
-
-const percent = (one) => {
-  const share = one.confidence ?? one.score ?? one.conf;
-  return share === undefined ? "" : `${Math.round(share * 100)} %`;
-};
-
-// Boxes as shares of the picture from its top left: {label, confidence, bbox: [x, y, w, h]}.
-export function boxes({ detections, width, height }) {
-  const size = Math.max(11, width / 45);
-  return svg(
-    "svg",
-    { class: "boxes", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "xMidYMid meet", role: "img", "aria-label": t("detections") },
-    detections.map((one) => {
-      const [x, y, w, h_] = one.bbox ?? one.box ?? [one.x, one.y, one.w, one.h];
-      const at = { x: x * width, y: y * height, width: w * width, height: h_ * height };
-      const text = `${one.label ?? one.name ?? ""} ${percent(one)}`.trim();
-      const above = at.y > size * 1.5 ? at.y - size * 1.35 : at.y;
-      return svg(
-        "g",
-        {},
-        svg("rect", { ...at, class: "under" }),
-        svg("rect", at),
-        text && svg("rect", { x: at.x, y: above, width: text.length * size * 0.64 + size * 0.6, height: size * 1.35, class: "label", rx: 2 }),
-        text && svg("text", { x: at.x + size * 0.3, y: above + size, "font-size": size }, text),
-      );
-    }),
-  );
 }

@@ -1,0 +1,99 @@
+// How far the detector is with the photos, what it could not look at; and what nobody took that
+// other programs were to be told.
+
+import * as api from "./api.js";
+import { fleet } from "./fleet.js";
+import { h, icon, setText } from "./dom.js";
+import { toast } from "./toast.js";
+import { moment, number, t } from "./words.js";
+
+const EVERY = 5000;
+const CALM = 60_000;
+
+// Asks now and then, oftener while there is something to wait for; *tell* is given what is said.
+function follow(life, ask, busy, tell) {
+  let timer = 0;
+  async function look() {
+    clearTimeout(timer);
+    const said = await ask().catch(() => null);
+    if (life.ended) return;
+    if (said) tell(said);
+    timer = setTimeout(() => (document.hidden ? (timer = setTimeout(look, EVERY)) : look()), said && busy(said) ? EVERY : CALM);
+  }
+  life.add(() => clearTimeout(timer));
+  look();
+  return look;
+}
+
+const sentence = (said) =>
+  [said.waiting ? t("looking-waiting", { n: said.waiting }) : "", said.rate ? t("looking-rate", { rate: number(Math.round(said.rate * 10) / 10) }) : "", said.aside ? t("looking-aside", { n: said.aside }) : "", said.error ?? ""].filter(Boolean).join(" · ");
+
+// A line for the pages' heads; nothing is there while nothing waits.
+export function lookingLine(life) {
+  const text = h("span", {});
+  const node = h("a", { class: "notice looking", href: "#/log/looking", hidden: true }, icon("eye"), text);
+  let soon = 0;
+  const look = follow(life, api.looking, (said) => said.waiting > 0, (said) => {
+    node.hidden = !said.waiting && !said.aside && !said.error;
+    setText(text, sentence(said));
+  });
+  life.add(
+    fleet.onItem((kind) => {
+      if (kind !== "photo" || soon || node.hidden) return;
+      soon = setTimeout(() => ((soon = 0), look()), EVERY);
+    }),
+  );
+  life.add(() => clearTimeout(soon));
+  return node;
+}
+
+export function lookingTab(root, life) {
+  const head = h("div", { class: "tools" });
+  const list = h("div", { class: "letters" });
+  root.append(head, list);
+  const look = follow(life, api.looking, () => true, (said) => {
+    const text = !said.enabled ? t("looking-off") : sentence(said) || t("looking-done");
+    head.replaceChildren(
+      h("p", {}, h("b", { text: said.model ?? "" }), said.model ? " · " : "", text),
+      ...(said.aside && said.enabled && api.may("control") ? [h("button", { type: "button", class: "button", onclick: again }, icon("reboot"), h("span", { text: t("looking-again") }))] : []),
+    );
+    list.replaceChildren(
+      ...said.set_aside.map((one) => h("article", { class: "letter panel" },
+        h("a", { class: "shot", href: `#/photo/${encodeURIComponent(one.photo)}` }, h("img", { src: api.thumbnailOf(one.photo), alt: "", loading: "lazy" })),
+        h("div", { class: "text" }, h("a", { href: `#/camera/${encodeURIComponent(one.camera)}`, text: one.camera }), h("span", { class: "soft", text: moment(one.when * 1000) }), h("span", { text: one.why })))),
+    );
+  });
+  async function again() {
+    try {
+      const { again: many } = await api.lookAgain();
+      toast(t("looking-begun", { n: many }));
+      look();
+    } catch (error) {
+      toast(api.because(error), "bad");
+    }
+  }
+}
+
+export function sendingTab(root, life) {
+  const head = h("div", { class: "tools" });
+  const list = h("div", { class: "letters" });
+  root.append(head, list);
+  const look = follow(life, api.outbox, () => true, (said) => {
+    head.replaceChildren(
+      !said.enabled ? h("p", { text: t("sending-off") })
+        : h("ul", { class: "targets" }, said.targets.map((one) => h("li", {}, h("b", { text: one.name }), " ", one.waiting ? t("sending-waiting", { n: one.waiting }) : t("sending-done"), one.error ? h("span", { class: "bad", text: ` · ${one.error}` }) : ""))),
+      ...(said.enabled && !said.dead.length ? [h("p", { class: "soft", text: t("nothing-dead") })] : []),
+    );
+    list.replaceChildren(
+      ...said.dead.map((one) => h("article", { class: "letter panel" },
+        h("div", { class: "text" }, h("b", { text: one.target }), h("span", { text: one.text }), h("span", { class: "soft", text: [moment(one.when * 1000), t("tries", { n: one.tries }), one.why].join(" · ") })),
+        api.may("control") && h("div", { class: "row" },
+          h("button", { type: "button", class: "button", onclick: () => act(api.sendAgain, one) }, icon("send"), h("span", { text: t("send-again") })),
+          h("button", { type: "button", class: "button danger square", "aria-label": t("discard"), title: t("discard"), onclick: () => act(api.discard, one) }, icon("trash"))))),
+    );
+  });
+  async function act(work, one) {
+    await work(one.id).catch((error) => toast(api.because(error), "bad"));
+    look();
+  }
+}

@@ -1,0 +1,140 @@
+// What people say of photos, on its way to camd. Kept in the browser until camd has it: a closed
+// tab, a dead battery or a lost connection loses nothing.
+
+import * as api from "./api.js";
+
+const PLACE = "camd-unsaved";
+const SOON = 300;
+const WAITS = [1000, 2000, 5000, 10000, 15000];
+
+class Saver {
+  #jobs = new Map();
+  #listeners = new Set();
+
+  constructor() {
+    for (const [id, { body, tag }] of Object.entries(this.#kept())) this.#jobs.set(id, job(body, tag));
+    addEventListener("beforeunload", (event) => this.#jobs.size && event.preventDefault());
+    addEventListener("online", () => this.resume());
+  }
+
+  // What was said of that photo and is not safe yet.
+  unsaved = (id) => this.#jobs.get(id)?.body ?? null;
+  state = (id) => this.#jobs.get(id)?.state ?? "";
+  get waiting() {
+    return this.#jobs.size;
+  }
+
+  // Called with a photo's id, a state, and what camd knows of the photo where it has been saved.
+  listen(listener) {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  // *tag* names what was said before, as far as the page knows.
+  put(id, body, tag) {
+    const known = this.#jobs.get(id);
+    if (known) {
+      known.body = body;
+      known.version += 1;
+    } else this.#jobs.set(id, job(body, tag));
+    this.#keep();
+    const one = this.#jobs.get(id);
+    if (one.state === "conflict") return;
+    this.#tell(id, one, "saving");
+    this.#send(id, SOON);
+  }
+
+  resume() {
+    for (const [id, one] of this.#jobs) if (one.state !== "conflict") this.#send(id, 0);
+  }
+
+  // Two said something different: what stands here is sent all the same, or given up.
+  async settle(id, mine) {
+    const one = this.#jobs.get(id);
+    if (!one) return;
+    if (!mine) {
+      this.#jobs.delete(id);
+      this.#keep();
+      this.#say(id, "theirs", null);
+      return;
+    }
+    one.state = "saving";
+    one.tag = "*";
+    this.#send(id, 0);
+  }
+
+  #send(id, wait) {
+    const one = this.#jobs.get(id);
+    if (!one || one.flying) return;
+    clearTimeout(one.timer);
+    one.timer = setTimeout(() => this.#go(id, one), wait);
+  }
+
+  async #go(id, one) {
+    one.flying = true;
+    const version = one.version;
+    let known = null;
+    let problem = null;
+    try {
+      known = await api.annotate(id, one.body, one.tag);
+    } catch (error) {
+      problem = error;
+      if (error.status === 412 && (await this.#same(id, one.body))) known = await api.photo(id).then((photo) => photo.findings, () => null);
+    }
+    one.flying = false;
+    if (this.#jobs.get(id) !== one) return;
+    if (known) {
+      one.tag = known.tag;
+      one.tries = 0;
+      if (one.version !== version) {
+        this.#keep();
+        this.#send(id, 0);
+        return;
+      }
+      this.#jobs.delete(id);
+      this.#keep();
+      this.#say(id, "saved", known);
+    } else if (problem.status === 412) this.#tell(id, one, "conflict");
+    else if (problem.status === 404 || problem.status === 400 || problem.status === 413) this.#tell(id, one, "failed", problem);
+    else {
+      this.#tell(id, one, "waiting", problem);
+      this.#send(id, WAITS[Math.min(one.tries, WAITS.length - 1)]);
+      one.tries += 1;
+    }
+  }
+
+  // An answer that was lost on the way looks like somebody else's word.
+  async #same(id, body) {
+    const said = await api.annotations(id).catch(() => null);
+    return said !== null && JSON.stringify([said.annotations, said.done]) === JSON.stringify([body.annotations, body.done]);
+  }
+
+  #tell(id, one, state, problem = null) {
+    one.state = state;
+    this.#say(id, state, problem);
+  }
+  #say(id, state, what) {
+    for (const listener of [...this.#listeners]) listener(id, state, what);
+  }
+
+  #kept() {
+    try {
+      return JSON.parse(localStorage.getItem(PLACE)) ?? {};
+    } catch {
+      return {};
+    }
+  }
+  #keep() {
+    const said = Object.fromEntries([...this.#jobs].map(([id, { body, tag }]) => [id, { body, tag }]));
+    try {
+      if (this.#jobs.size) localStorage.setItem(PLACE, JSON.stringify(said));
+      else localStorage.removeItem(PLACE);
+    } catch {
+      // Without storage it is kept as long as the page is open.
+    }
+  }
+}
+
+const job = (body, tag) => ({ body, tag, version: 0, state: "", flying: false, timer: 0, tries: 0 });
+
+export const saver = new Saver();

@@ -1,0 +1,247 @@
+"""What was found on photos, on the page: seen, put right by hand, counted; and nothing is lost."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from camd.findings import Box, Detection, Flag, Look
+from camd.photo import Boot, CameraId
+from camd.pictures import Album
+from camd.store.catalog import Catalog
+from camd.store.findings import Model
+from camd.store.findings_writer import FindingsWriter
+from camd.store.naming import photo_name
+from camd.store.store import OWN
+from tests.e2e_daemon import Daemon
+from tests.test_page_browser import Page, PageCase, until
+from tests.web_client import Client
+
+TRAP = CameraId("trap-1")
+BOOT = Boot("00c0ffee00c0ffee")
+MARKS = "[...document.querySelectorAll('.mark')]"
+SAVED = "document.querySelector('.said').textContent === 'Saved'"
+PHOTOS = 4
+
+
+def insect(x: float, y: float, label: str = "whitefly") -> Detection:
+    return Detection(label, 0.9, Box(x, y, 0.1, 0.1))
+
+
+class FoundCase(PageCase):
+    """Four photos of one evening: a whitefly, two, three and a gnat, and a dark one."""
+
+    def trap(self) -> Daemon:
+        store = self.directory() / "store"
+        begin = int(time.time()) // 86_400 * 86_400 - 5 * 3600
+        folder = store / TRAP / datetime.fromtimestamp(begin, UTC).strftime("%Y-%m-%d")
+        folder.mkdir(parents=True)
+        picture = Album(1, cheap=True).picture(TRAP, 1, "qvga")
+        for seq in range(1, PHOTOS + 1):
+            (folder / photo_name(TRAP, begin + seq * 60, BOOT, seq)).write_bytes(picture)
+        daemon = self.camd(store=store)
+        catalog = Catalog.open(store / OWN / "catalog.sqlite", print)
+        looks = []
+        for seq in range(1, PHOTOS + 1):
+            entry = catalog.find((TRAP, BOOT, seq))
+            assert entry is not None
+            seen = [insect(0.2 * at, 0.3) for at in range(1, min(seq, 3) + 1)]
+            seen += [insect(0.2, 0.7, "gnat")] * (seq == 3)
+            flags = frozenset({Flag.DARK}) if seq == PHOTOS else frozenset()
+            looks.append(Look(entry.id, () if flags else tuple(seen), flags, b"%d" % seq))
+        FindingsWriter(catalog).looked(Model("pests.onnx", "ab" * 32), looks, 1)
+        catalog.close()
+        return daemon
+
+    @staticmethod
+    def name(seq: int) -> str:
+        return f"{TRAP}~{BOOT}-{seq}"
+
+    def photo_page(self, seq: int, marks: int, **looks: Any) -> Page:
+        page = self.page(f"#/photo/{quote(self.name(seq))}", **looks)
+        page.until(f"{MARKS}.length === {marks} && document.querySelector('.classes li')")
+        return page
+
+    def findings(self, seq: int) -> Any:
+        return self.ask(f"api/v1/photos/{quote(self.name(seq))}")["findings"]
+
+    def said(self, seq: int) -> list[tuple[str, bool]]:
+        return [(each["class"], each["right"]) for each in self.findings(seq)["annotations"]]
+
+    @staticmethod
+    def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """With the mouse over the picture, from one place on it to another: shares of it."""
+        left, top, wide, high = page.run(
+            "(() => { const d = document.querySelector('.boxes');"
+            " d.scrollIntoView({block: 'center', behavior: 'instant'});"
+            " const m = d.getScreenCTM(), b = d.viewBox.baseVal;"
+            " return [m.e, m.f, m.a * b.width, m.d * b.height]; })()"
+        )
+        places = [(left + x * wide, top + y * high) for x, y in (start, end)]
+        for kind, (x, y) in zip(("mousePressed", "mouseMoved", "mouseReleased"),
+                                (places[0], places[1], places[1]), strict=True):  # fmt: skip
+            page.do("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1,
+                    clickCount=1)  # fmt: skip
+
+
+class CorrectedByHand(FoundCase):
+    def test_with_the_keyboard(self) -> None:
+        """Confirmed, found wrong, given another class, undone; then all is right, and the next
+        photo that nobody has been through is there. camd has it each time."""
+        self.trap()
+        page = self.photo_page(3, 4)
+        self.assertEqual(page.run(f"{MARKS}.filter(m => m.querySelector('.fresh')).length"), 2)
+        page.run(f"{MARKS}[0].focus()")
+        page.key("c")
+        page.key("x")
+        page.until(SAVED)
+        self.assertEqual(self.said(3), [("whitefly", True), ("whitefly", False)])
+        self.assertEqual(page.run("document.activeElement.dataset.key"), "m2")
+        page.key("ArrowRight")
+        page.key("1")
+        page.until(f"{SAVED} && document.querySelectorAll('.mark.person').length === 3")
+        until(lambda: len(self.said(3)) == 3)
+        self.assertEqual(self.said(3)[2], ("whitefly", True))
+        page.key("u")
+        until(lambda: len(self.said(3)) == 2)
+        page.key("t")
+        page.type("thrips")
+        page.key("Enter")
+        until(lambda: ("thrips", True) in self.said(3))
+        page.do("Input.dispatchKeyEvent", type="keyDown", key="Enter", modifiers=8,
+                windowsVirtualKeyCode=13)  # fmt: skip
+        page.until(f"location.hash.includes('{BOOT}-2')")
+        until(lambda: self.findings(3)["done"])
+        self.assertEqual(self.findings(3)["counts"], {"thrips": 1, "whitefly": 2})
+        page.until(f"{MARKS}.length === 2")
+        self.assert_fine(page)
+
+    def test_with_the_mouse(self) -> None:
+        """A box is drawn, moved, pulled larger, and taken away again."""
+        self.trap()
+        page = self.photo_page(PHOTOS, 0)
+        page.shows("dark")
+        page.click(".marking button:nth-child(3)")
+        self.drag(page, (0.5, 0.5), (0.6, 0.7))
+        until(lambda: self.said(PHOTOS) == [("whitefly", True)])
+        page.key("b")
+        (box,) = [each["box"] for each in self.findings(PHOTOS)["annotations"]]
+        for number, wanted in zip(box, (0.5, 0.5, 0.1, 0.2), strict=True):
+            self.assertAlmostEqual(number, wanted, delta=0.01)
+        page.run(f"{MARKS}[0].focus()")
+        self.drag(page, (0.55, 0.6), (0.25, 0.3))
+        until(lambda: abs(self.findings(PHOTOS)["annotations"][0]["box"][0] - 0.2) < 0.01)
+        self.drag(page, (0.3, 0.4), (0.5, 0.6))
+        until(lambda: abs(self.findings(PHOTOS)["annotations"][0]["box"][2] - 0.3) < 0.01)
+        page.key("Delete")
+        until(lambda: self.said(PHOTOS) == [])
+        self.assert_fine(page)
+
+    def test_nothing_is_lost(self) -> None:
+        """What camd does not have yet is kept, over a page that is loaded anew; and what another
+        one said meanwhile is not overwritten without a question."""
+        self.trap()
+        page = self.photo_page(1, 1)
+        # The browser's own question, whether to leave, would wait for an answer here.
+        page.do("Page.addScriptToEvaluateOnNewDocument", source="addEventListener('beforeunload',"
+                " event => event.stopImmediatePropagation())")  # fmt: skip
+        page.open("about:blank")
+        page.open(f"{self.url}#/photo/{quote(self.name(1))}")
+        page.until(f"{MARKS}.length === 1")
+        page.run("(() => { window.fetch = () => Promise.reject(new TypeError('gone')); })()")
+        page.run(f"{MARKS}[0].focus()")
+        page.key("c")
+        page.shows("Not saved yet")
+        self.assertEqual(self.said(1), [])
+        page.open("about:blank")
+        page.open(f"{self.url}#/photo/{quote(self.name(1))}")
+        until(lambda: self.said(1) == [("whitefly", True)])
+        page.until(f"{MARKS}.length === 1 && document.querySelector('.mark.person')")
+        page.until("!localStorage.length")
+
+        page.run("(() => { const real = window.fetch; window.fetch = (path, how) =>"
+                 " how?.method === 'PUT' ? real(path, {...how,"
+                 " headers: {...how.headers, 'If-Match': '\"old\"'}}) : real(path, how);"
+                 " window.back = () => { window.fetch = real; }; })()")  # fmt: skip
+        page.run(f"{MARKS}[0].focus()")
+        page.key("x")
+        page.shows("Somebody else has changed it meanwhile.")
+        page.run("window.back()")
+        page.click(".said button")
+        until(lambda: self.said(1) == [("whitefly", False)])
+        page.listen()
+        wrongs = [each for each in page.wrongs if "412" not in each]
+        self.assertEqual(wrongs, [])
+
+    def test_who_may_only_look(self) -> None:
+        """Without the right to control there is nothing to correct with, and all is seen."""
+        self.trap()
+        page = self.page("#/")
+        page.run("(() => { const real = window.fetch; window.fetch = async (path, how) => {"
+                 " const answer = await real(path, how);"
+                 " if (!String(path).endsWith('session')) return answer;"
+                 " const said = await answer.json();"
+                 " return Response.json({...said, may: ['read']}); }; })()")  # fmt: skip
+        page.run("import('./static/api.js').then(api => api.open())")
+        page.run(f"void (location.hash = '#/photo/{quote(self.name(3))}')")
+        page.until(f"{MARKS}.length === 4")
+        self.assertTrue(page.run("document.querySelector('.marking').hidden"))
+        page.run(f"{MARKS}[0].focus()")
+        page.key("x")
+        page.key("b")
+        self.assertEqual(
+            page.run("document.querySelectorAll('.mark.person, [data-draw]').length"), 0
+        )
+        self.assertEqual(self.said(3), [])
+
+
+class Looked(FoundCase):
+    def test_gallery_and_charts(self) -> None:
+        """Photos are chosen by what is on them and by who has been through them; insects are
+        counted; nothing of it is too wide for a phone."""
+        daemon = self.trap()
+        client = Client(self.web).sign_in()
+        client.ask("PUT", f"/api/v1/photos/{self.name(2)}/annotations",
+                   {"annotations": [], "done": True})  # fmt: skip
+        page = self.page(f"#/camera/{TRAP}/photos", width=360, height=740, touch=True, dark=True)
+        tiles = "document.querySelectorAll('.tile').length"
+        page.until(f"{tiles} === {PHOTOS} && document.querySelector('.found-tools optgroup')")
+        marks = page.run("[...document.querySelectorAll('.tile .marks')].map(m => m.innerText)")
+        self.assertEqual([each.split() for each in marks], [["dark"], ["4", "+4"], [], ["1", "+1"]])
+        self.assertEqual(page.run("document.querySelectorAll('.tile .checked').length"), 1)
+        self.assert_fits(page)
+        choose = ("(() => {{ const s = document.querySelector('.found-tools select');"
+                  " s.value = '{}'; s.dispatchEvent(new Event('change')); }})()")  # fmt: skip
+        page.run(choose.format("fdark"))
+        page.until(f"{tiles} === 1")
+        page.run(choose.format("cwhitefly"))
+        page.until(f"{tiles} === 2")
+        page.run("(() => { const i = document.querySelector('.found-tools input');"
+                 " i.value = 2; i.dispatchEvent(new Event('change')); })()")  # fmt: skip
+        page.until(f"{tiles} === 1")
+        page.run(choose.format(""))
+        page.click(".found-tools button")
+        page.until(f"{tiles} === {PHOTOS - 1}")
+        self.assert_fits(page)
+
+        page.run("document.querySelector('#tab-charts').click()")
+        page.until("document.querySelectorAll('.counts .bar').length === 1")
+        rows = "[...document.querySelectorAll('.counts td')].map(cell => cell.textContent)"
+        self.assertEqual(page.run(rows), ["2", "4", "4", "3"])
+        page.run("document.querySelector('.counts .chips button').click()")
+        page.until("document.querySelector('.counts header').innerText.includes(' hours')")
+        table = page.run("document.querySelector('.counts a').href")
+        self.assertIn("by=hour", table)
+        reply = client.get(table.partition(str(self.web))[2])
+        self.assertEqual(reply.body.decode().splitlines()[1].split(",")[5:], ["2", "4", "4", "3"])
+        self.assert_fits(page)
+        page.run(f"void (location.hash = '#/photo/{quote(self.name(3))}')")
+        page.until(f"{MARKS}.length === 4")
+        self.assert_fits(page)
+        page.run("void (location.hash = '#/log/looking')")
+        page.shows("No model looks at photos here")
+        page.run("document.querySelector('.tabs button:last-child').click()")
+        page.shows("No other program is told of anything")
+        self.assert_fits(page)
+        self.assert_fine(page)
+        self.assertNotIn("Traceback", daemon.said)
