@@ -2,16 +2,30 @@
 
 import csv
 import io
+import json
+from collections.abc import Mapping
 from typing import Any
 
+from attrs import define, field
+from jsonschema import Draft202012Validator
+from twisted.internet.defer import Deferred, succeed
+
+from camd.config import Config
 from camd.findings import Box, Detection, Flag, Look
+from camd.news import Kind
 from camd.photo import Boot, CameraId
 from camd.store.catalog import Catalog
-from camd.store.findings import Model
+from camd.store.findings import Backlog, Model
 from camd.store.findings_writer import FindingsWriter
 from camd.store.store import OWN
+from camd.web.answers import Answer, Problem
+from camd.web.cameras import Cameras
+from camd.web.findings import OnPhotos
+from camd.web.house import Looking, Publisher
+from camd.web.publishing import Publishing
 from tests.e2e_daemon import Daemon
-from tests.web_client import BOOT, Client, Reply, WebCase
+from tests.test_fleet import TRAP, FleetCase
+from tests.web_client import BOOT, Client, Reply, WebCase, document
 
 MODEL = Model("pests.onnx", "ab" * 32)
 PAGE = "/api/v1/photos"
@@ -117,6 +131,7 @@ class FindingsTests(FindingsCase):
         client, (_, second, third) = self.looked()
         gnat = {"class": "gnat", "box": [0.7, 0.2, 0.05, 0.05], "right": True}
         no = {"class": "whitefly", "box": [0.1, 0.5, 0.02, 0.02], "right": False}
+        connection, events = client.stream("/events")
         told = self.say(client, second, {"annotations": [gnat, no], "done": True}).json
         self.assertEqual((told["counts"], told["done"]), ({"gnat": 1}, True))
         reply = client.get(SAID.format(photo=second))
@@ -128,6 +143,9 @@ class FindingsTests(FindingsCase):
         self.assertTrue(client.get(ONE.format(photo=second)).json["labelled"])
         after = client.get(ONE.format(photo=third)).json["findings"]
         self.assertEqual([each["fresh"] for each in after["detections"]], [True, True, True])
+        self.addCleanup(connection.close)
+        event = next(line for line in events if line == b"event: found\n") and next(events)
+        self.assertEqual(json.loads(event.partition(b": ")[2])["findings"]["counts"], {"gnat": 1})
         (item,) = client.get("/api/v1/log?kind=found").json["items"]
         self.assertEqual((item["photo"], item["text"]), (second, "1 gnat, by a person's word"))
 
@@ -202,8 +220,133 @@ class FindingsTests(FindingsCase):
         self.held("POST", again, client.ask("POST", again), 409)
         path = "/api/v1/publish"
         self.assertEqual(self.held("GET", path, client.get(path), 200),
-                         {"enabled": False, "targets": [], "dead": []})  # fmt: skip
+                         {"enabled": False, "targets": [], "dead": [], "alerts": [],
+                          "mqtt": None, "dropped": 0})  # fmt: skip
         for method, end in (("DELETE", ""), ("POST", "/retry")):
             for letter in ("1", "0", "x"):
                 reply = client.ask(method, f"{path}/{letter}{end}")
                 self.held(method, f"{path}/{{letter}}{end}", reply, 404)
+
+
+@define
+class Detector:
+    """One that has something to do, as the page sees it."""
+
+    again: int = 3
+
+    def state(self) -> "Deferred[Mapping[str, Any]]":
+        return succeed(
+            {"enabled": True, "model": "pests.onnx", "classes": ["gnat"], "waiting": 7, "aside": 1,
+             "workers": 2, "rate": 1.5, "error": None}
+        )  # fmt: skip
+
+    def retry(self) -> "Deferred[int]":
+        return succeed(self.again)
+
+
+@define
+class Outbox:
+    """One with a dead letter, number 4.
+
+    :ivar done: what was done with it.
+    """
+
+    done: list[str] = field(factory=list)
+
+    def state(self) -> "Deferred[Mapping[str, Any]]":
+        letter = {"id": 4, "target": "hook", "kind": "found", "given_up": 1.5, "tries": 9,
+                  "why": "404", "body": "{}", "made": 1.0}  # fmt: skip
+        alert = {"alert": "many", "rule": "gnat > 3", "camera": None, "since": 2.0, "told": None}
+        return succeed(
+            {"targets": [{"target": "hook", "waiting": 2, "why": None, "failures": 0}],
+             "dead": [letter], "alerts": [alert], "dropped": 1,
+             "mqtt": {"host": "broker", "connected": True, "why": None}}
+        )  # fmt: skip
+
+    def retry(self, id: int) -> "Deferred[bool]":
+        self.done.append(f"retry {id}")
+        return succeed(id == 4)
+
+    def discard(self, id: int) -> "Deferred[bool]":
+        self.done.append(f"discard {id}")
+        return succeed(id == 4)
+
+
+DETECTOR: Looking = Detector()
+OUTBOX: Publisher = Outbox()
+"""Both are what the page takes them for."""
+
+
+@define(eq=False)
+class Rooms:
+    """As much of the house, and of the catalog, as these answers need."""
+
+    fleet: Any = None
+    news: Any = None
+    config: Config = field(factory=Config)
+    looking: Any = None
+    publisher: Any = None
+
+    async def ask(self, work: Any) -> Any:
+        return Backlog(1, 2), []
+
+
+@define
+class Letter:
+    names: dict[str, str]
+
+
+class OtherRoomsTests(FleetCase):
+    """What other rooms say is told as the document has it."""
+
+    def answer(self, work: Any, schema: str = "") -> Any:
+        answer: Answer = self.successResultOf(Deferred.fromCoroutine(work))
+        if not schema:
+            self.assertEqual(answer.status, 204)
+            return None
+        told = json.loads(answer.body or b"")
+        wanted = {**document()["components"]["schemas"][schema],
+                  "components": document()["components"]}  # fmt: skip
+        errors = [error.message for error in Draft202012Validator(wanted).iter_errors(told)]
+        self.assertEqual(errors, [])
+        return told
+
+    def test_a_detector(self) -> None:
+        """What it says of itself counts, and it looks again when it is told to."""
+        rooms: Any = Rooms(looking=DETECTOR)
+        room = OnPhotos(rooms, rooms, lambda *_: None)
+        nobody: Any = None
+        told = self.answer(room.looking(nobody), "Looking")
+        self.assertEqual((told["model"], told["waiting"], told["rate"]), ("pests.onnx", 7, 1.5))
+        self.assertEqual(self.answer(room.look_again(nobody), "Again"), {"again": 3})
+
+    def test_dead_letters(self) -> None:
+        """They are told of, sent again, and thrown away; others are not there."""
+        outbox = Outbox()
+        rooms: Any = Rooms(publisher=outbox)
+        room = Publishing(rooms)
+        nobody: Any = None
+        told = self.answer(room.state(nobody), "Outbox")
+        self.assertEqual((told["enabled"], told["dead"][0]["id"]), (True, 4))
+        four: Any = Letter({"letter": "4"})
+        five: Any = Letter({"letter": "5"})
+        self.answer(room.retry(four))
+        self.answer(room.discard(four))
+        self.assertEqual(outbox.done, ["retry 4", "discard 4"])
+        for work in (room.retry(five), room.discard(five)):
+            self.failureResultOf(Deferred.fromCoroutine(work), Problem)
+
+    def test_a_camera_whose_photos_are_bad(self) -> None:
+        """It says so on its card until they are good again."""
+        rooms: Any = Rooms(self.fleet, self.news, self.config)
+        nothing: Any = None
+        cameras = Cameras(rooms, nothing, nothing, lambda _: 0)
+        self.news.listen(cameras.heard)
+        self.photo()
+        camera = self.fleet.cameras[TRAP]
+        self.assertIsNone(cameras.card(camera)["poor"])
+        self.news.tell(Kind.POOR, TRAP, "its photos are dark")
+        self.assertEqual(cameras.card(camera)["poor"],
+                         {"when": self.time, "text": "its photos are dark"})  # fmt: skip
+        self.news.tell(Kind.GOOD, TRAP, "its photos are good again")
+        self.assertIsNone(cameras.card(camera)["poor"])

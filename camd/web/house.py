@@ -53,9 +53,11 @@ class Publisher(Protocol):
     """Who tells other programs."""
 
     def state(self) -> "Deferred[Mapping[str, Any]]":
-        """``targets``, each with ``name``, ``waiting`` (letters) and ``error`` (a line, or None);
-        and ``dead``, letters that nobody took, each with ``id``, ``target``, ``when`` (unix
-        seconds), ``text``, ``tries`` and ``why``."""
+        """``targets``, each with ``target`` (its name), ``waiting`` (letters) and ``why`` (what is
+        wrong with it, or None); ``dead``, letters that nobody took, each with ``id``, ``target``,
+        ``kind``, ``given_up`` (unix seconds), ``tries``, ``why`` and ``body``; ``alerts``, those
+        that stand, each with ``alert``, ``rule``, ``camera`` and ``since``; ``mqtt``, None or with
+        ``host``, ``connected`` and ``why``; ``dropped``, letters for which there was no room."""
         ...
 
     def retry(self, id: int) -> "Deferred[bool]":

@@ -10,6 +10,7 @@ from camd.web.answers import Answer, Problem, no_content, said
 from camd.web.house import House, Publisher
 from camd.web.routes import Ask, Route, route
 
+_NOTHING: dict[str, Any] = {"targets": [], "dead": [], "alerts": [], "mqtt": None, "dropped": 0}
 _NUMBER = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
 
 
@@ -28,10 +29,10 @@ class Publishing:
         ]
 
     async def state(self, ask: Ask) -> Answer:
-        state: dict[str, Any] = {"targets": [], "dead": []}
+        state: dict[str, Any] = dict(_NOTHING)
         if self.house.publisher is not None:
             state |= await self.house.publisher.state()
-        return said({"enabled": self.house.publisher is not None, **state})
+        return said({"enabled": bool(state["targets"] or state["mqtt"]), **state})
 
     async def retry(self, ask: Ask) -> Answer:
         """It is on its way once more."""

@@ -5,10 +5,11 @@ import * as api from "./api.js";
 import { fleet } from "./fleet.js";
 import { h, icon, setText } from "./dom.js";
 import { toast } from "./toast.js";
-import { moment, number, t } from "./words.js";
+import { known, moment, number, t } from "./words.js";
 
 const EVERY = 5000;
 const CALM = 60_000;
+const BRIEF = 160;
 
 // Asks now and then, oftener while there is something to wait for; *tell* is given what is said.
 function follow(life, ask, busy, tell) {
@@ -74,6 +75,8 @@ export function lookingTab(root, life) {
   }
 }
 
+const target = (name, how, why, mark = "") => h("li", {}, mark && icon(mark), h("b", { text: name }), " ", how, why ? h("span", { class: "bad", text: ` · ${why}` }) : "");
+
 export function sendingTab(root, life) {
   const head = h("div", { class: "tools" });
   const list = h("div", { class: "letters" });
@@ -81,12 +84,15 @@ export function sendingTab(root, life) {
   const look = follow(life, api.outbox, () => true, (said) => {
     head.replaceChildren(
       !said.enabled ? h("p", { text: t("sending-off") })
-        : h("ul", { class: "targets" }, said.targets.map((one) => h("li", {}, h("b", { text: one.name }), " ", one.waiting ? t("sending-waiting", { n: one.waiting }) : t("sending-done"), one.error ? h("span", { class: "bad", text: ` · ${one.error}` }) : ""))),
+        : h("ul", { class: "targets" },
+            said.targets.map((one) => target(one.target, one.waiting ? t("sending-waiting", { n: one.waiting }) : t("sending-done"), one.why)),
+            said.mqtt && target(`MQTT ${said.mqtt.host}`, t(said.mqtt.connected ? "link-open-there" : "link-lost"), said.mqtt.why),
+            said.alerts.map((one) => target(one.alert, [one.rule, one.camera, moment(one.since * 1000)].filter(Boolean).join(" · "), null, "alert"))),
       ...(said.enabled && !said.dead.length ? [h("p", { class: "soft", text: t("nothing-dead") })] : []),
     );
     list.replaceChildren(
       ...said.dead.map((one) => h("article", { class: "letter panel" },
-        h("div", { class: "text" }, h("b", { text: one.target }), h("span", { text: one.text }), h("span", { class: "soft", text: [moment(one.when * 1000), t("tries", { n: one.tries }), one.why].join(" · ") })),
+        h("div", { class: "text" }, h("b", { text: one.target }), h("span", { text: [known(`kind-${one.kind}`, one.kind), one.body.slice(0, BRIEF)].join(": ") }), h("span", { class: "soft", text: [moment(one.given_up * 1000), t("tries", { n: one.tries }), one.why].join(" · ") })),
         api.may("control") && h("div", { class: "row" },
           h("button", { type: "button", class: "button", onclick: () => act(api.sendAgain, one) }, icon("send"), h("span", { text: t("send-again") })),
           h("button", { type: "button", class: "button danger square", "aria-label": t("discard"), title: t("discard"), onclick: () => act(api.discard, one) }, icon("trash"))))),

@@ -144,6 +144,7 @@ export default {
   "last-nights": ["last night", "last {n} nights"],
   "link-lost": "No connection",
   "link-open": "Connected to camd",
+  "link-open-there": "connected",
   "link-wait": "Connecting",
   "live": "Live",
   "live-over": "The live picture has ended",

@@ -144,6 +144,7 @@ export default {
   "last-nights": "最近 {n} 晚",
   "link-lost": "连接中断",
   "link-open": "已连接",
+  "link-open-there": "已连接",
   "link-wait": "正在连接",
   "live": "直播",
   "live-over": "直播已结束",
