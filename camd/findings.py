@@ -4,6 +4,7 @@ Boxes are shares of the picture, measured from its top left corner: 0 to 1, what
 Knows no model, no file and no clock.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from enum import Enum
 
@@ -14,6 +15,9 @@ SAME = 0.5
 
 LONGEST_CLASS = 100
 """Characters of a class's name at most."""
+
+
+_HAIR = 1e-9
 
 
 class Flag(Enum):
@@ -189,13 +193,18 @@ def outranked(
     said = tuple(Detection(a.label, 1.0, a.box) for a in annotations if a.right)
     if done:
         return said
-    open_ = (d for d in detections if not any(_speaks_of(a, d) for a in annotations))
-    return (*said, *open_)
+    row = sorted((annotation.box for annotation in annotations), key=lambda box: box.x)
+    lefts = [box.x for box in row]
+    widest = max((box.width for box in row), default=0.0)
 
+    def spoken_of(box: Box) -> bool:
+        """Whether a person's word is about that very thing, be it under another name."""
+        # A card has hundreds: those that begin too far to the left or the right are left out.
+        first = bisect_left(lefts, box.x - widest)
+        last = bisect_right(lefts, box.x + box.width)
+        return any(other.iou(box) >= SAME for other in row[first:last])
 
-def _speaks_of(annotation: Annotation, detection: Detection) -> bool:
-    """Whether a person's word is about that very thing, be it under another name."""
-    return annotation.box.iou(detection.box) >= SAME
+    return (*said, *(each for each in detections if not spoken_of(each.box)))
 
 
 def fresh(before: Sequence[Detection], now: Sequence[Detection]) -> list[bool]:
@@ -204,13 +213,25 @@ def fresh(before: Sequence[Detection], now: Sequence[Detection]) -> list[bool]:
     Each thing of before stands for one of now; the closest pairs are found first. What moved by
     less than half its size is the same, so a trap may sway a little.
     """
-    by_label: dict[str, list[int]] = {}
+    rows: dict[str, list[tuple[float, int]]] = {}
+    widest: dict[str, float] = {}
     for index, detection in enumerate(before):
-        by_label.setdefault(detection.label, []).append(index)
+        label, box = detection.label, detection.box
+        rows.setdefault(label, []).append((box.centre[0], index))
+        widest[label] = max(widest.get(label, 0.0), box.width)
+    for row in rows.values():
+        row.sort()
     pairs = []
     for at, detection in enumerate(now):
-        for index in by_label.get(detection.label, ()):
-            distance = _distance(before[index].box, detection.box)
+        row, box = rows.get(detection.label, []), detection.box
+        # A card has hundreds: those that lie too far to the left or the right are not looked at.
+        reach = (box.width + widest.get(detection.label, 0.0)) / 4 + _HAIR
+        x = box.centre[0]
+        for place in range(bisect_left(row, (x - reach, -1)), len(row)):
+            there, index = row[place]
+            if there > x + reach:
+                break
+            distance = _distance(before[index].box, box)
             if distance <= 1.0:
                 pairs.append((distance, at, index))
     known: set[int] = set()

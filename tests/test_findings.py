@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.findings import (
+    SAME,
     Annotation,
     Box,
     Detection,
@@ -23,6 +24,15 @@ GNAT = Detection("gnat", 0.6, Box(0.5, 0.5, 0.1, 0.1))
 shares = st.floats(0, 1, allow_nan=False)
 boxes = st.builds(Box, shares, shares, st.floats(0.001, 1), st.floats(0.001, 1))
 detections = st.lists(st.builds(Detection, st.sampled_from("ab"), shares, boxes), max_size=8)
+
+
+def apart(one: Box, other: Box) -> float:
+    """Between their centres, in halves of their mean size; 2 where one is much the larger."""
+    if max(one.area, other.area) > 4 * min(one.area, other.area):
+        return 2.0
+    (x, y), (u, v) = one.centre, other.centre
+    wide, high = (one.width + other.width) / 4, (one.height + other.height) / 4
+    return float((((x - u) / wide) ** 2 + ((y - v) / high) ** 2) ** 0.5)
 
 
 class BoxTests(SynchronousTestCase):
@@ -117,3 +127,23 @@ class FreshTests(SynchronousTestCase):
         self.assertEqual(len(new), len(now))
         self.assertLessEqual(new.count(False), len(before))
         self.assertFalse(any(fresh(now, now)))
+
+    @given(detections, detections)
+    def test_nothing_near_is_left_out(self, before: list[Detection], now: list[Detection]) -> None:
+        """As many are known again as where every pair is looked at, and so for a person's word."""
+        free = [True] * len(before)
+        pairs = sorted(
+            (distance, at, index)
+            for at, one in enumerate(now)
+            for index, other in enumerate(before)
+            if one.label == other.label and (distance := apart(other.box, one.box)) <= 1
+        )
+        seen = set()
+        for _, at, index in pairs:
+            if at not in seen and free[index]:
+                seen.add(at)
+                free[index] = False
+        self.assertEqual(fresh(before, now), [at not in seen for at in range(len(now))])
+        said = [Annotation(each.label, each.box, right=False) for each in before]
+        left = [one for one in now if all(one.box.iou(each.box) < SAME for each in said)]
+        self.assertEqual(list(outranked(now, said, False)), left)

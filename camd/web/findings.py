@@ -32,6 +32,9 @@ MOST_GROUPS = 20_000
 LEAST = 0.0001
 """Of a picture's width or height, that a box has at least."""
 
+_CLASSES_KEPT = 10.0
+"""Seconds for which classes are not added up anew: every photo ever looked at counts."""
+
 _CSV = b"text/csv; charset=utf-8"
 _SHARE = "a box is [x, y, width, height], shares of the picture, and has some size"
 
@@ -43,6 +46,7 @@ class OnPhotos:
     house: House
     photos: Photos
     changed: Callable[[str, CameraId, Any], None]
+    _classes: tuple[float, dict[str, int]] | None = None
 
     def routes(self) -> list[Route]:
         said_of = "/api/v1/photos/{photo}/annotations"
@@ -60,7 +64,7 @@ class OnPhotos:
 
     async def said_of(self, ask: Ask) -> Answer:
         entry = await self.photos.find(ask.photo)
-        known = FindingsReader(self.house.store.reader).of(entry.id) or Findings()
+        known = await self._look(lambda reader: reader.of(entry.id)) or Findings()
         answer = said(
             {"annotations": [annotation_json(each) for each in known.annotations],
              "done": known.done}
@@ -95,6 +99,7 @@ class OnPhotos:
         text = f"{in_words(known)}, by a person's word"
         self.house.news.tell(Kind.FOUND, entry.camera, text, photo=entry.key, findings=known)
         self.changed("change", entry.camera, photo_json(entry, short(known)))
+        self._classes = None
         answer = said(whole(known))
         answer.headers[b"ETag"] = _etag(known)
         return answer
@@ -102,8 +107,11 @@ class OnPhotos:
     # ---- numbers
 
     async def classes(self, ask: Ask) -> Answer:
-        found = await self._look(lambda reader: reader.classes())
-        classes = [{"class": label, "total": total} for label, total in found.items()]
+        now = self.house.reactor.seconds()
+        if self._classes is None or now - self._classes[0] > _CLASSES_KEPT:
+            found = await self._look(lambda reader: reader.classes())
+            self._classes = now, found
+        classes = [{"class": label, "total": total} for label, total in self._classes[1].items()]
         return said({"classes": classes})
 
     async def counts(self, ask: Ask) -> Answer:

@@ -128,13 +128,16 @@ class Photos:
 
     async def one(self, ask: Ask) -> Answer:
         entry = await self.find(ask.photo)
-        findings = FindingsReader(self.house.store.reader).of(entry.id)
+        findings = await self._findings(entry)
         answer = said(photo_json(entry, whole(findings)))
         body = answer.body or b""
         answer.headers[b"Cache-Control"] = b"private, no-cache"
         if ask.matches(b'"%08x"' % zlib.crc32(body)):
             return Answer(b"", 304, headers=answer.headers)
         return answer
+
+    async def _findings(self, entry: Entry) -> Findings | None:
+        return await self.ask(lambda reader: FindingsReader(reader).of(entry.id))
 
     async def find(self, key: FrameKey) -> Entry:
         """:raises Problem: there is no such photo."""
@@ -157,19 +160,20 @@ class Photos:
         if "note" in body and (not isinstance(note, str) or len(note) > LONGEST_NOTE):
             raise Problem(400, f"note is text of {LONGEST_NOTE} characters at most")
 
-        def work(catalog: Catalog) -> tuple[Entry | None, Findings | None]:
+        def work(catalog: Catalog) -> Entry | None:
             entry = catalog.find(key)
             if entry is None or entry.deleted_ms is not None:
-                return None, None
+                return None
             if isinstance(starred, bool):
                 catalog.star([entry.id], starred)
             if isinstance(note, str):
                 catalog.note(entry.id, note)
-            return catalog.find(key), FindingsReader(catalog).of(entry.id)
+            return catalog.find(key)
 
-        entry, findings = await self.house.store.ask(work)
+        entry = await self.house.store.ask(work)
         if entry is None:
             raise Problem(404, "there is no such photo")
+        findings = await self._findings(entry)
         self.changed("change", entry.camera, photo_json(entry, short(findings)))
         return said(photo_json(entry, whole(findings)))
 
