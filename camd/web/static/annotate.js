@@ -312,8 +312,10 @@ export function annotator({ frame, next }) {
     else setText(said, name ? [t(`said-${name}`), what instanceof Error ? api.because(what) : ""].filter(Boolean).join(" ") : "");
   }
   async function reread() {
+    const before = stamp;
     const one = await api.photo(photo.id).catch(() => null);
-    if (!one || one.id !== photo.id || life.ended || saver.unsaved(photo.id) || stamp === stampOf(one.findings)) return;
+    // What was saved meanwhile is newer than this answer may be.
+    if (!one || one.id !== photo.id || life.ended || saver.unsaved(photo.id) || stamp !== before || stamp === stampOf(one.findings)) return;
     Object.assign(photo, one);
     take(one.findings);
   }

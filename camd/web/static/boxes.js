@@ -5,7 +5,10 @@ import { t } from "./words.js";
 
 const COLOURS = 8;
 const FEW = 14;
+const ROOMY = 560;
 const TEXT = 12;
+// So far outside a box are its handles, that a small one can be seen.
+const OUTSIDE = 5;
 const CORNERS = [[0, 0], [1, 0], [0, 1], [1, 1]];
 
 // A class keeps its colour as long as its place among all classes stays.
@@ -37,7 +40,8 @@ export function draw(drawing, photo, marks, { selected, classes, editable }) {
   const { width, height } = photo;
   const unit = unitOf(drawing, photo);
   const had = drawing.contains(document.activeElement);
-  const many = marks.length > FEW;
+  const many = marks.length > FEW || drawing.clientWidth < ROOMY;
+  const out = OUTSIDE * unit;
   drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
   drawing.replaceChildren(
     ...marks.map((mark) => {
@@ -51,8 +55,8 @@ export function draw(drawing, photo, marks, { selected, classes, editable }) {
         svg("rect", { ...at, class: "line" }),
         !mark.right && svg("path", { class: "strike", d: `M${at.x} ${at.y + at.height}L${at.x + at.width} ${at.y}` }),
         mark.fresh && mark.right && svg("circle", { class: "fresh", cx: at.x + at.width, cy: at.y, r: 4.5 * unit }),
-        (chosen || (!many && mark.right)) && label(mark, at, width, unit),
-        chosen && editable && CORNERS.map(([right, low]) => svg("circle", { class: "handle", cx: at.x + right * at.width, cy: at.y + low * at.height, r: 5.5 * unit, data: { right, low } })),
+        (chosen || (!many && mark.right)) && label(mark, at, width, unit, chosen && editable ? out * 2 : 0),
+        chosen && editable && CORNERS.map(([right, low]) => svg("circle", { class: "handle", cx: at.x + right * at.width + (right ? out : -out), cy: at.y + low * at.height + (low ? out : -out), r: 5 * unit, data: { right, low } })),
       );
       return node;
     }),
@@ -63,13 +67,13 @@ export function draw(drawing, photo, marks, { selected, classes, editable }) {
 
 export const nodeOf = (drawing, key) => drawing.querySelector(`[data-key="${key}"]`);
 
-function label(mark, at, width, unit) {
+function label(mark, at, width, unit, off) {
   const text = [mark.label || t("no-class"), percent(mark.score)].filter(Boolean).join(" ");
   const size = TEXT * unit;
   const wide = [...text].reduce((sum, letter) => sum + (letter > "\u2e80" ? 1.05 : 0.6), 0.8) * size;
   const high = size * 1.4;
   const x = Math.max(0, Math.min(at.x, width - wide));
-  const y = at.y > high ? at.y - high : at.y + at.height;
+  const y = at.y - off > high ? at.y - high - off : at.y + at.height + off;
   return [
     svg("rect", { x, y, width: wide, height: high, class: "label", rx: 2 * unit }),
     svg("text", { x: x + size * 0.4, y: y + size * 1.03, "font-size": size }, text),
