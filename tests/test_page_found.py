@@ -220,6 +220,7 @@ class Looked(FoundCase):
                  " i.value = 2; i.dispatchEvent(new Event('change')); })()")  # fmt: skip
         page.until(f"{tiles} === 1")
         page.run(choose.format(""))
+        page.until(f"{tiles} === {PHOTOS}")
         page.click(".found-tools button")
         page.until(f"{tiles} === {PHOTOS - 1}")
         self.assert_fits(page)

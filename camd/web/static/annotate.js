@@ -252,7 +252,9 @@ export function annotator({ frame, next }) {
       const moving = control && mark && mark.key === selected;
       if (handle && control) {
         const [x, y, w, h_] = mark.box;
-        drag = { from: [handle.dataset.right === "1" ? x : x + w, handle.dataset.low === "1" ? y : y + h_], what: "size" };
+        const [right, low] = [handle.dataset.right === "1", handle.dataset.low === "1"];
+        // The handle is beside its corner, and stays so.
+        drag = { from: [right ? x : x + w, low ? y : y + h_], what: "size", off: [from[0] - (right ? x + w : x), from[1] - (low ? y + h_ : y)] };
       } else if (moving) drag = { from, what: "move", box: mark.box };
       else {
         select(mark?.key ?? null);
@@ -266,7 +268,7 @@ export function annotator({ frame, next }) {
     drawing.setPointerCapture(event.pointerId);
   });
   function dragged(event) {
-    const to = place(event).map((one) => Math.min(1, Math.max(0, one)));
+    const to = place(event).map((one, side) => Math.min(1, Math.max(0, one - (drag.off?.[side] ?? 0))));
     if (drag.what === "move") return [drag.box[0] + to[0] - drag.from[0], drag.box[1] + to[1] - drag.from[1], drag.box[2], drag.box[3]];
     const [x, y] = [0, 1].map((one) => Math.min(to[one], drag.from[one]));
     return [x, y, Math.abs(to[0] - drag.from[0]), Math.abs(to[1] - drag.from[1])];

@@ -9,6 +9,7 @@ const ROOMY = 560;
 const TEXT = 12;
 // So far outside a box are its handles, that a small one can be seen.
 const OUTSIDE = 5;
+const GRIP = 12;
 const CORNERS = [[0, 0], [1, 0], [0, 1], [1, 1]];
 
 // A class keeps its colour as long as its place among all classes stays.
@@ -56,7 +57,10 @@ export function draw(drawing, photo, marks, { selected, classes, editable }) {
         !mark.right && svg("path", { class: "strike", d: `M${at.x} ${at.y + at.height}L${at.x + at.width} ${at.y}` }),
         mark.fresh && mark.right && svg("circle", { class: "fresh", cx: at.x + at.width, cy: at.y, r: 4.5 * unit }),
         (chosen || (!many && mark.right)) && label(mark, at, width, unit, chosen && editable ? out * 2 : 0),
-        chosen && editable && CORNERS.map(([right, low]) => svg("circle", { class: "handle", cx: at.x + right * at.width + (right ? out : -out), cy: at.y + low * at.height + (low ? out : -out), r: 5 * unit, data: { right, low } })),
+        chosen && editable && CORNERS.map(([right, low]) => {
+          const corner = { cx: at.x + right * at.width + (right ? out : -out), cy: at.y + low * at.height + (low ? out : -out) };
+          return [svg("circle", { ...corner, class: "knob", r: 5 * unit }), svg("circle", { ...corner, class: "handle", r: GRIP * unit, data: { right, low } })];
+        }),
       );
       return node;
     }),
