@@ -91,6 +91,12 @@ class CorrectedByHand(FoundCase):
         self.trap()
         page = self.photo_page(3, 4)
         self.assertEqual(page.run(f"{MARKS}.filter(m => m.querySelector('.fresh')).length"), 2)
+        box = page.run(
+            f"['x', 'y', 'width', 'height'].map(n => +{MARKS}[0].querySelector('.line')"
+            ".getAttribute(n))"
+        )
+        self.assertEqual([round(number) for number in box], [64, 72, 32, 24])
+        self.assertEqual(page.run(f"{MARKS}[0].querySelector('text').textContent"), "whitefly 90 %")
         page.run(f"{MARKS}[0].focus()")
         page.key("c")
         page.key("x")
@@ -117,7 +123,8 @@ class CorrectedByHand(FoundCase):
         self.assert_fine(page)
 
     def test_with_the_mouse(self) -> None:
-        """A box is drawn, moved, pulled larger, and taken away again."""
+        """A box is drawn, moved, pulled larger, and taken away again; one of the model's that is
+        pulled somewhere else is none where it was."""
         self.trap()
         page = self.photo_page(PHOTOS, 0)
         page.shows("dark")
@@ -135,6 +142,12 @@ class CorrectedByHand(FoundCase):
         until(lambda: abs(self.findings(PHOTOS)["annotations"][0]["box"][2] - 0.3) < 0.01)
         page.key("Delete")
         until(lambda: self.said(PHOTOS) == [])
+        page.run(f"void (location.hash = '#/photo/{quote(self.name(1))}')")
+        page.until(f"{MARKS}.length === 1")
+        page.run(f"{MARKS}[0].focus()")
+        self.drag(page, (0.25, 0.35), (0.7, 0.8))
+        until(lambda: self.said(1) == [("whitefly", True), ("whitefly", False)])
+        self.assertEqual(self.findings(1)["counts"], {"whitefly": 1})
         self.assert_fine(page)
 
     def test_nothing_is_lost(self) -> None:

@@ -48,7 +48,7 @@ class Frame(PageCase):
             "([...document.querySelectorAll('.entry .kind')])"
         )
         self.assert_fine(page)
-        page.click(".log .tabs button:last-child")
+        page.click(".log .tabs button:nth-child(2)")
         page.until("document.querySelector('.refusal')")
         page.shows("Not a whole JPEG")
         self.assertTrue(page.run("!!document.querySelector('.refusal a[href*=\"/image\"]')"))
