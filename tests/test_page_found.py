@@ -124,7 +124,7 @@ class CorrectedByHand(FoundCase):
 
     def test_with_the_mouse(self) -> None:
         """A box is drawn, moved, pulled larger, and taken away again; one of the model's that is
-        pulled somewhere else is none where it was."""
+        pulled somewhere else is none where it was; two that lie over each other are both right."""
         self.trap()
         page = self.photo_page(PHOTOS, 0)
         page.shows("dark")
@@ -148,6 +148,12 @@ class CorrectedByHand(FoundCase):
         self.drag(page, (0.25, 0.35), (0.7, 0.8))
         until(lambda: self.said(1) == [("whitefly", True), ("whitefly", False)])
         self.assertEqual(self.findings(1)["counts"], {"whitefly": 1})
+        both = page.run(
+            "import('./static/marks.js').then(({Marks}) => { const box = [0.1, 0.1, 0.1, 0.1];"
+            " const marks = new Marks({detections: [{class: 'a', box}, {class: 'b', box}]});"
+            " marks.setDone(true); return marks.body().annotations.map(one => one.class); })"
+        )
+        self.assertEqual(both, ["a", "b"])
         self.assert_fine(page)
 
     def test_nothing_is_lost(self) -> None:

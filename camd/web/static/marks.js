@@ -126,7 +126,8 @@ export class Marks {
   }
   setDone(done) {
     this.#step();
-    if (done) for (const one of this.shown()) if (one.by === "model") this.#take(one.key);
+    // All at once: of two that lie over each other, one that is confirmed would hide the other.
+    if (done) for (const { key, label, box, of, by } of this.shown()) if (by === "model") this.said.push({ key, label, box, right: true, of });
     this.done = done;
   }
 
