@@ -52,7 +52,7 @@ from camd.upload import UploadFactory
 
 if TYPE_CHECKING:
     from camd.web import WebDoor
-    from camd.web.house import Looking, Publisher
+    from camd.web.house import Looking
 
 log = Logger()
 
@@ -106,7 +106,6 @@ class Camd(MultiService):
     signals: Signals = field(init=False)
     web: "WebDoor | None" = None
     looking: "Looking | None" = None
-    publisher: "Publisher | None" = None
     commits: Histogram = field(factory=lambda: Histogram(GROUPS))
     certificate: Certificate = field(factory=Certificate)
     _loops: list[LoopingCall] = field(factory=list)

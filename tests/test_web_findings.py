@@ -253,7 +253,7 @@ class Outbox:
 
     done: list[str] = field(factory=list)
 
-    def state(self) -> "Deferred[Mapping[str, Any]]":
+    def state(self) -> "Deferred[dict[str, Any]]":
         letter = {"id": 4, "target": "hook", "kind": "found", "given_up": 1.5, "tries": 9,
                   "why": "404", "body": "{}", "made": 1.0}  # fmt: skip
         alert = {"alert": "many", "rule": "gnat > 3", "camera": None, "since": 2.0, "told": None}

@@ -120,17 +120,17 @@ class FindingsReader:
 
     def briefs(self, photos: Sequence[int]) -> dict[int, Brief]:
         """The same in short, of a page of photos in one go."""
-        marks = ", ".join("?" * len(photos))
+        asked = (any_of(photos),)
         counts: dict[int, dict[str, int]] = {}
         new: dict[int, int] = {}
         for photo, label, count, fresh_ones in self._all(
             f"""SELECT t.photo, c.name, t.count, t.fresh FROM tallies AS t
-            JOIN classes AS c ON c.id = t.class WHERE t.photo IN ({marks}) ORDER BY c.name""",
-            photos,
+            JOIN classes AS c ON c.id = t.class WHERE t.photo IN {ANY_OF} ORDER BY c.name""",
+            asked,
         ):
             counts.setdefault(photo, {})[label] = count
             new[photo] = new.get(photo, 0) + fresh_ones
-        rows = self._all(f"SELECT photo, flags, done FROM looks WHERE photo IN ({marks})", photos)
+        rows = self._all(f"SELECT photo, flags, done FROM looks WHERE photo IN {ANY_OF}", asked)
         return {
             photo: Brief(counts.get(photo, {}), new.get(photo, 0), flags_of(bits), bool(done))
             for photo, bits, done in rows

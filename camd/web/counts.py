@@ -15,8 +15,7 @@ from attrs import define
 
 from camd.photo import CameraId
 from camd.store.findings import STEP_MS, Count
-from camd.store.naming import session_day
-from camd.web.cameras import begin
+from camd.store.naming import session_begin, session_day
 
 STEP = STEP_MS // 1000
 HOUR = 3600
@@ -84,7 +83,7 @@ def span_of(quarter: int, by: By, zone: tzinfo | None) -> tuple[int, int, str]:
         return _hour(quarter, zone)
     day = session_day(quarter, zone, by is By.NIGHT)
     noon = by is By.NIGHT
-    return round(begin(day, zone, noon)), round(begin(day, zone, noon, 1)), day
+    return round(session_begin(day, zone, noon)), round(session_begin(day, zone, noon, 1)), day
 
 
 def _hour(quarter: int, zone: tzinfo | None) -> tuple[int, int, str]:

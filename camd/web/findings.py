@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from camd.access import May
 from camd.findings import Annotation, Findings
 from camd.news import Kind
-from camd.photo import CameraId
+from camd.photo import CameraId, photo_id
 from camd.store.annotations import Said, parse_annotations
 from camd.store.catalog import Catalog
 from camd.store.findings import Aside, Count, FindingsReader
@@ -20,7 +20,7 @@ from camd.web.counts import By, grouped, table
 from camd.web.found import annotation_json, class_of, in_words, short, tag_of, whole
 from camd.web.house import House
 from camd.web.photos import Photos, in_ms, photo_json
-from camd.web.routes import Ask, Route, photo_id, route
+from camd.web.routes import Ask, Route, route
 
 log = Logger()
 

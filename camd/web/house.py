@@ -52,7 +52,7 @@ class Looking(Protocol):
 class Publisher(Protocol):
     """Who tells other programs."""
 
-    def state(self) -> "Deferred[Mapping[str, Any]]":
+    def state(self) -> "Deferred[dict[str, Any]]":
         """``targets``, each with ``target`` (its name), ``waiting`` (letters) and ``why`` (what is
         wrong with it, or None); ``dead``, letters that nobody took, each with ``id``, ``target``,
         ``kind``, ``given_up`` (unix seconds), ``tries``, ``why`` and ``body``; ``alerts``, those
@@ -81,8 +81,16 @@ class House(Protocol):
     intake: Intake
     doors: Doors
     commits: Histogram
-    looking: Looking | None
-    publisher: Publisher | None
+
+    @property
+    def looking(self) -> Looking | None:
+        """None: no photos are looked at."""
+        ...
+
+    @property
+    def publisher(self) -> Publisher | None:
+        """None: nobody is told anything."""
+        ...
 
     @property
     def cameras(self) -> Connections: ...
