@@ -4,11 +4,13 @@ import re
 from typing import Any
 
 from attrs import define
+from twisted.internet.defer import Deferred
 
 from camd.access import May
 from camd.web.answers import Answer, Problem, no_content, said
 from camd.web.house import House, Publisher
 from camd.web.routes import Ask, Route, route
+from camd.workers import BusyError
 
 _NOTHING: dict[str, Any] = {"targets": [], "dead": [], "alerts": [], "mqtt": None, "dropped": 0}
 _NUMBER = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
@@ -37,15 +39,11 @@ class Publishing:
     async def retry(self, ask: Ask) -> Answer:
         """It is on its way once more."""
         publisher, number = self._asked(ask)
-        if not await publisher.retry(number):
-            raise Problem(404, "there is no such letter")
-        return no_content()
+        return await _done(publisher.retry(number))
 
     async def discard(self, ask: Ask) -> Answer:
         publisher, number = self._asked(ask)
-        if not await publisher.discard(number):
-            raise Problem(404, "there is no such letter")
-        return no_content()
+        return await _done(publisher.discard(number))
 
     def _asked(self, ask: Ask) -> tuple[Publisher, int]:
         """:raises Problem: there can be no such letter."""
@@ -53,3 +51,14 @@ class Publishing:
         if self.house.publisher is None or _NUMBER.fullmatch(number) is None:
             raise Problem(404, "there is no such letter")
         return self.house.publisher, int(number)
+
+
+async def _done(asked: "Deferred[bool]") -> Answer:
+    """:raises Problem: there was no such letter, or the outbox has no time for it."""
+    try:
+        found = await asked
+    except BusyError as error:
+        raise Problem(409, str(error)) from None
+    if not found:
+        raise Problem(404, "there is no such letter")
+    return no_content()
