@@ -39,6 +39,7 @@ export async function logPage(root, [tab = "", camera = ""]) {
     inner?.end();
     inner = new Lifetime();
     for (const [other, button] of tabs) button.setAttribute("aria-selected", String(other === name));
+    tabs.get(name).scrollIntoView({ inline: "nearest", block: "nearest" });
     kinds.hidden = Boolean(name);
     cameras.hidden = name === "looking" || name === "sending";
     history.replaceState(null, "", name || camera ? `#/log/${name}${camera ? `/${encodeURIComponent(camera)}` : ""}` : "#/log");

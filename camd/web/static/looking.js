@@ -3,7 +3,7 @@
 
 import * as api from "./api.js";
 import { fleet } from "./fleet.js";
-import { h, icon, setText } from "./dom.js";
+import { h, icon, setAttr, setText } from "./dom.js";
 import { toast } from "./toast.js";
 import { known, moment, number, t } from "./words.js";
 
@@ -36,6 +36,7 @@ export function lookingLine(life) {
   let soon = 0;
   const look = follow(life, api.looking, (said) => said.waiting > 0, (said) => {
     node.hidden = !said.waiting && !said.aside && !said.error;
+    setAttr(node, "data-bad", said.aside || said.error ? "" : null);
     setText(text, sentence(said));
   });
   life.add(
