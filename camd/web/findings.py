@@ -162,9 +162,10 @@ class OnPhotos:
         return said({**state, "set_aside": [_aside(each) for each in aside]})
 
     async def look_again(self, ask: Ask) -> Answer:
-        if self.house.looking is None:
+        looking = self.house.looking
+        if looking is None or not (await looking.state())["enabled"]:
             raise Problem(409, "nothing looks at photos here: [detect] names no model")
-        return said({"again": await self.house.looking.retry()})
+        return said({"again": await looking.retry()})
 
     def _zone(self, camera: CameraId) -> tzinfo | None:
         name = self.house.config.camera(camera).timezone
