@@ -11,6 +11,7 @@ from attrs import Factory, field
 from camd.config.rules import (
     at_least,
     board_url,
+    day_hours,
     endpoint,
     endpoint_or_off,
     host_name,
@@ -35,6 +36,7 @@ Address = Annotated[str, normal_address]
 EndpointOrOff = Annotated[str, endpoint_or_off]
 HostName = Annotated[str, host_name]
 Url = Annotated[str, board_url]
+Hours = Annotated[str, day_hours]
 Id = Annotated[CameraId, parse_camera_id]
 
 KIB = 1024

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from camd.config.units import Seconds, duration_text
+from camd.findings import Flag
 
 N = TypeVar("N", int, float)
 
@@ -182,7 +183,7 @@ def mail_address(value: str) -> str:
     return value
 
 
-def quiet_hours(value: str) -> str:
+def day_hours(value: str) -> str:
     """Two times of a day with "-" between them, or ""."""
     if value:
         read_hours(value)
@@ -202,3 +203,19 @@ def read_hours(text: str) -> tuple[int, int]:
     if begin == end:
         raise ValueError(wanted)
     return begin, end
+
+
+def flag_name(value: str) -> str:
+    """What may be wrong with a photo."""
+    return _one_of(value, [flag.value for flag in Flag])
+
+
+def flag_by_itself(value: str) -> str:
+    """The same, seen without the photo before."""
+    return _one_of(value, [flag.value for flag in Flag if flag is not Flag.FROZEN])
+
+
+def _one_of(value: str, words: list[str]) -> str:
+    if value not in words:
+        raise ValueError(f"of {', '.join(words)}")
+    return value

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import attrs
 
+from camd.config.area import Area
 from camd.config.units import Bytes, Seconds, Secret, Share, duration_text, size_text
 from camd.config.wanted import Wanted
 from camd.config.when import When
@@ -20,7 +21,7 @@ from camd.config.when import When
 Where = tuple[str | int, ...]
 """The place of a setting: ``("store", "path")``, ``("camera", 0, "id")``."""
 
-_VALUES = frozenset({Share, Secret, Wanted, When})
+_VALUES = frozenset({Share, Secret, Wanted, Area, When})
 _SHOWN = 60
 
 
@@ -135,7 +136,7 @@ def as_toml(value: object) -> str:
             return "a huge number"
         case date() | datetime() | time():
             return value.isoformat()
-        case Wanted():
+        case Wanted() | Area():
             return str(value)
         case dict():
             return "a table"

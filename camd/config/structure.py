@@ -21,6 +21,7 @@ from cattrs import (
 )
 from cattrs.gen import make_dict_structure_fn
 
+from camd.config.area import Area, read_area
 from camd.config.shape import Where, as_toml, element, is_section
 from camd.config.units import (
     Bytes,
@@ -215,6 +216,7 @@ def _converter() -> Converter:
         (Bytes, lambda value, _: read_size(value)),
         (Share, lambda value, _: read_share(value)),
         (Wanted, lambda value, _: read_wanted(value)),
+        (Area, lambda value, _: read_area(value)),
         (When, lambda value, _: read_when(value)),
     ):
         converter.register_structure_hook(kind, hook)

@@ -16,6 +16,7 @@ from camd.config.kinds import (
     MIB,
     MINUTE,
     Count,
+    Hours,
     Id,
     Line,
     SocketSpan,
@@ -28,7 +29,6 @@ from camd.config.rules import (
     between,
     broker_url,
     mail_address,
-    quiet_hours,
     topic,
     web_url,
     word,
@@ -44,7 +44,6 @@ Topic = Annotated[str, topic]
 WebUrl = Annotated[str, web_url]
 BrokerUrl = Annotated[str, broker_url]
 MailAddress = Annotated[str, mail_address]
-QuietHours = Annotated[str, quiet_hours]
 Word = Annotated[str, word]
 
 RESERVED = ("webhook", "mqtt", "mail")
@@ -184,7 +183,7 @@ class AlertEntry:
     when: When
     name: Line = ""
     cameras: tuple[Id, ...] = ()
-    quiet: QuietHours = ""
+    quiet: Hours = ""
     again: Seconds = Seconds(0.0)
     tell_end: bool = True
     to: tuple[Word, ...] = ()

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from attrs import field, frozen
 
+from camd.config.area import Area
 from camd.config.doors import ManholeConfig, PullConfig, TlsConfig, UploadConfig, WebConfig
 from camd.config.films import TimelapseConfig
 from camd.config.kinds import (
@@ -27,6 +28,7 @@ from camd.config.kinds import (
     Address,
     Count,
     Endpoint,
+    Hours,
     Id,
     Line,
     SocketSpan,
@@ -37,6 +39,7 @@ from camd.config.kinds import (
     derived,
     setting,
 )
+from camd.config.looking import Certainty, DetectConfig, JudgeConfig, Tile
 from camd.config.mistakes import Contradiction
 from camd.config.rules import at_least, between, lasting, normal_address
 from camd.config.shape import is_section, settings
@@ -242,6 +245,14 @@ class CameraEntry:
     :ivar pull: where the board answers by HTTP, for one that is to be asked for its photos.
     :ivar pull_mode: whether it is asked for each photo, or photos are taken out of its stream.
     :ivar settings: what a board that is pulled is to have, by the names of its ``/control``.
+    :ivar detect: whether a model looks at its photos; None is: where there is a model.
+    :ivar detect_model: as ``model`` in ``[detect]``; *detect_confidence* and *detect_tile* too.
+    :ivar detect_confidence: see *detect_model*.
+    :ivar detect_tile: see *detect_model*.
+    :ivar detect_hours: hours of its day in which it does, ``18:00-08:00``; "" is always.
+    :ivar zones_in: polygons in which things count; none: they do everywhere.
+    :ivar zones_out: polygons in which nothing counts.
+    :ivar judge: as ``enabled`` in ``[judge]``.
     :ivar note: anything worth knowing about it.
     """
 
@@ -261,6 +272,14 @@ class CameraEntry:
     pull: Url | None = None
     pull_mode: Literal["still", "stream"] = "still"
     settings: Wanted = Wanted()
+    detect: bool | None = None
+    detect_model: Path | None = None
+    detect_confidence: Certainty | None = None
+    detect_tile: Tile | None = None
+    detect_hours: Hours = ""
+    zones_in: Area = Area()
+    zones_out: Area = Area()
+    judge: bool | None = None
     note: str = ""
 
 
@@ -268,7 +287,8 @@ class CameraEntry:
 class CameraConfig:
     """What holds for one camera: its own settings over those for all.
 
-    Fields as in :class:`CameraEntry`, none of them None; *pull* is "" where it is not pulled.
+    Fields as in :class:`CameraEntry`, none of them None; *pull* is "" where it is not pulled,
+    *detect_model* where there is none.
     """
 
     id: CameraId
@@ -287,6 +307,14 @@ class CameraConfig:
     pull: str
     pull_mode: Literal["still", "stream"]
     settings: Wanted
+    detect: bool
+    detect_model: str
+    detect_confidence: float
+    detect_tile: int
+    detect_hours: str
+    zones_in: Area
+    zones_out: Area
+    judge: bool
     note: str
 
 
@@ -309,6 +337,8 @@ class Config:
     :ivar upload: the door for photos that come by HTTP.
     :ivar pull: how boards are asked that answer by HTTP.
     :ivar timelapse: films that are asked for on the page.
+    :ivar detect: how a model looks at photos.
+    :ivar judge: how photos are judged.
     :ivar manhole: a Python prompt over SSH.
     :ivar restart: how connections outlive the process.
     :ivar log: what is written to the log.
@@ -332,6 +362,8 @@ class Config:
     upload: UploadConfig = UploadConfig()
     pull: PullConfig = PullConfig()
     timelapse: TimelapseConfig = TimelapseConfig()
+    detect: DetectConfig = DetectConfig()
+    judge: JudgeConfig = JudgeConfig()
     manhole: ManholeConfig = ManholeConfig()
     restart: RestartConfig = RestartConfig()
     log: LogConfig = LogConfig()
@@ -363,7 +395,8 @@ class Config:
 
     def _settings_of(self, camera: CameraId) -> CameraConfig:
         own = self._entry.get(camera) or CameraEntry(camera)
-        store, cameras = self.store, self.cameras
+        store, cameras, detect = self.store, self.cameras, self.detect
+        model = _either(own.detect_model, detect.model)
         return CameraConfig(
             id=camera,
             name=own.name,
@@ -381,7 +414,24 @@ class Config:
             pull=own.pull or "",
             pull_mode=own.pull_mode,
             settings=own.settings,
+            detect=_either(own.detect, model is not None),
+            detect_model=str(model or ""),
+            detect_confidence=_either(own.detect_confidence, detect.confidence),
+            detect_tile=_either(own.detect_tile, detect.tile),
+            detect_hours=own.detect_hours,
+            zones_in=own.zones_in,
+            zones_out=own.zones_out,
+            judge=_either(own.judge, self.judge.enabled),
             note=own.note,
+        )
+
+    @property
+    def looks(self) -> bool:
+        """Whether any camera's photos are to be looked at."""
+        return (
+            self.detect.model is not None
+            or self.judge.enabled
+            or any(e.detect_model is not None or e.judge for e in self.camera_entries)
         )
 
     def named_address(self, address: str) -> CameraId | None:
@@ -419,6 +469,12 @@ def contradictions(config: Config) -> Iterator[Contradiction]:
                 ("camera", index, "pull"),
                 (("camera", index, "settings"),),
                 "the address of a board that is pulled: other boards are told by camd's commands",
+            )
+        if entry.detect and not config.camera(entry.id).detect_model:
+            yield Contradiction(
+                ("camera", index, "detect_model"),
+                (("camera", index, "detect"),),
+                "a model, here or as detect.model: without one nothing is detected",
             )
     yield from _twice(config)
     yield from untold(config.publish, config.mqtt, config.mail, config.webhooks, config.alerts)

@@ -42,7 +42,7 @@ COLUMNS = """p.id, (SELECT name FROM cameras WHERE id = p.camera), p.boot, p.seq
     p.labelled, p.note, p.deleted_ms"""
 CAMERA = "(SELECT id FROM cameras WHERE name = ?)"
 ANY_OF = "(SELECT value FROM json_each(?))"
-"""Behind IN: one of the numbers of `any_of`, however many there are."""
+"""Behind IN: one of the values of `any_of`, however many there are."""
 _BY_KEY = f"camera = {CAMERA} AND boot = ? AND seq = ?"
 _INSERT = """INSERT INTO photos (camera, boot, seq, taken_ms, received_ms, size, crc, width,
     height, folder, name, door, "trigger") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -68,9 +68,9 @@ _FORGET = """DELETE FROM photos WHERE id IN (
     )) LIMIT ?)"""
 
 
-def any_of(numbers: Iterable[int]) -> str:
+def any_of(values: Iterable[int] | Iterable[str]) -> str:
     """The value of the parameter in `ANY_OF`."""
-    return json.dumps(list(numbers))
+    return json.dumps(list(values))
 
 
 def entry_of(row: Any) -> Entry:
@@ -323,9 +323,13 @@ class Catalog(CatalogReader):
                     connection.execute("ROLLBACK")
                 raise
 
-    def keep_backlog(self) -> None:
-        """Every photo that is entered from now on, by this connection, waits to be looked at."""
+    def keep_backlog(self, wanted: bool = True) -> None:
+        """Every photo that is entered from now on, by this connection, waits to be looked at; or
+        none does."""
         with told(self.path):
+            self._connection.execute("DROP TRIGGER IF EXISTS temp.photo_waits")
+            if not wanted:
+                return
             self._connection.execute(
                 """CREATE TEMP TRIGGER IF NOT EXISTS photo_waits AFTER INSERT ON main.photos
                 BEGIN INSERT OR IGNORE INTO backlog (photo) VALUES (NEW.id); END"""

@@ -252,25 +252,51 @@ class FindingsReader:
         until_ms: int | None = None,
         after: Cursor | None = None,
         limit: int = 500,
+        newest_first: bool = False,
     ) -> list[Entry]:
-        """Photos that the model of that hash has not looked at, oldest first, page by page."""
+        """Photos that the model of that hash, "" for any, has not looked at, page by page; what was
+        set aside is left out."""
+        where, values = self._unseen(model_hash, camera, since_ms, until_ms)
+        if after is not None:
+            where += f" AND (p.taken_ms, p.id) {'<' if newest_first else '>'} (?, ?)"
+            values += after
+        order = "DESC" if newest_first else "ASC"
+        rows = self._all(
+            f"SELECT {COLUMNS} {where} ORDER BY p.taken_ms {order}, p.id {order} LIMIT ?",
+            (*values, limit),
+        )
+        return [entry_of(row) for row in rows]
+
+    def count_unseen(
+        self,
+        model_hash: str,
+        camera: CameraId | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+    ) -> int:
+        """How many there are of them."""
+        where, values = self._unseen(model_hash, camera, since_ms, until_ms)
+        return int(self._one(f"SELECT count(*) {where}", values)[0])
+
+    def _unseen(
+        self, model_hash: str, camera: CameraId | None, since_ms: int | None, until_ms: int | None
+    ) -> tuple[str, list[Any]]:
         low, high = _NEVER
         values: list[Any] = [low if since_ms is None else since_ms,
-                             high if until_ms is None else until_ms, *(after or (low, 0)),
-                             model_hash]  # fmt: skip
+                             high if until_ms is None else until_ms, model_hash]  # fmt: skip
         only, index = "", "photos_by_time"
         if camera is not None:
             only, index = f"AND p.camera = {CAMERA}", "photos_by_camera"
             values.append(camera)
-        rows = self._all(
-            f"""SELECT {COLUMNS} FROM photos AS p INDEXED BY {index} WHERE p.deleted_ms IS NULL
-            AND p.taken_ms >= ? AND p.taken_ms < ? AND (p.taken_ms, p.id) > (?, ?)
+        return (
+            f"""FROM photos AS p INDEXED BY {index} WHERE p.deleted_ms IS NULL
+            AND p.taken_ms >= ? AND p.taken_ms < ?
             AND NOT EXISTS (SELECT 1 FROM looks AS l JOIN models AS m ON m.id = l.model
-                WHERE l.photo = p.id AND m.hash = ?) {only}
-            ORDER BY p.taken_ms, p.id LIMIT ?""",
-            (*values, limit),
+                WHERE l.photo = p.id AND m.hash = ?)
+            AND NOT EXISTS (SELECT 1 FROM backlog AS b WHERE b.photo = p.id AND b.why IS NOT NULL)
+            {only}""",
+            values,
         )
-        return [entry_of(row) for row in rows]
 
     # ---- numbers
 
@@ -348,20 +374,53 @@ class FindingsReader:
         waiting, aside = self._one("SELECT count(*) - count(why), count(why) FROM backlog")
         return Backlog(waiting, aside)
 
-    def next(self, limit: int, newest_first: bool, besides: Iterable[int] = ()) -> list[Entry]:
+    def next(
+        self,
+        limit: int,
+        newest_first: bool,
+        besides: Iterable[int] = (),
+        *,
+        only: Iterable[CameraId] | None = None,
+        without: Iterable[CameraId] = (),
+    ) -> list[Entry]:
         """Photos to be looked at, in the order in which they came or the other way round.
 
         :param besides: those that are being looked at already.
+        :param only: of these cameras alone; *without*: not of those.
         """
-        under_way = tuple(besides)
-        marks = ", ".join("?" * len(under_way))
+        where = ["b.why IS NULL", f"b.photo NOT IN {ANY_OF}"]
+        values: list[Any] = [any_of(besides)]
+        for word, cameras in (("IN", only), ("NOT IN", without or None)):
+            if cameras is not None:
+                those = f"SELECT id FROM cameras WHERE name IN {ANY_OF}"
+                where.append(f"p.camera {word} ({those})")
+                values.append(any_of(cameras))
         rows = self._all(
             f"""SELECT {COLUMNS} FROM backlog AS b CROSS JOIN photos AS p ON p.id = b.photo
-            WHERE b.why IS NULL AND b.photo NOT IN ({marks})
+            WHERE {" AND ".join(where)}
             ORDER BY b.photo {"DESC" if newest_first else "ASC"} LIMIT ?""",
-            (*under_way, limit),
+            (*values, limit),
         )
         return [entry_of(row) for row in rows]
+
+    def tries(self, photos: Iterable[int]) -> dict[int, int]:
+        """How often looking at each failed; those that never did are left out."""
+        return dict(
+            self._all(
+                f"SELECT photo, tries FROM backlog WHERE photo IN {ANY_OF} AND tries > 0",
+                (any_of(photos),),
+            )
+        )
+
+    def latest_flags(self, camera: CameraId, before_ms: int, limit: int) -> list[frozenset[Flag]]:
+        """The flags of the newest photos that were looked at and taken before then, newest
+        first."""
+        rows = self._all(
+            f"""SELECT flags FROM looks INDEXED BY looks_by_camera WHERE camera = {CAMERA}
+            AND taken_ms < ? AND looked_ms > 0 ORDER BY taken_ms DESC, photo DESC LIMIT ?""",
+            (camera, before_ms, limit),
+        )
+        return [flags_of(bits) for (bits,) in rows]
 
     def aside(self, limit: int = 100) -> list[Aside]:
         """Photos that could not be looked at, the newest first."""

@@ -111,6 +111,30 @@ class FindingsWriter(FindingsReader):
                 ).rowcount
             )
 
+    def set_aside(self, photo: int, why: str) -> None:
+        """The photo is looked at no more, whether it was waiting or not."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO backlog (photo, tries, why) SELECT id, 1, ? FROM photos "
+                "WHERE id = ? AND deleted_ms IS NULL "
+                "ON CONFLICT (photo) DO UPDATE SET tries = tries + 1, why = excluded.why",
+                (why, photo),
+            )
+
+    def dismiss(self, photos: Iterable[int]) -> None:
+        """Nobody wants these photos looked at: they wait no longer."""
+        with self._transaction() as db:
+            db.executemany(
+                "DELETE FROM backlog WHERE photo = ? AND why IS NULL", [(each,) for each in photos]
+            )
+
+    def again(self) -> int:
+        """What was set aside waits once more. :returns: how many photos that are."""
+        with self._transaction() as db:
+            return db.execute(
+                "UPDATE backlog SET tries = 0, why = NULL WHERE why IS NOT NULL"
+            ).rowcount
+
     # ---- within a transaction
 
     def _begin(self, db: Any, photo: int) -> bool:
