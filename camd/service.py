@@ -25,6 +25,7 @@ from twisted.python.components import Componentized
 from camd import __version__, systemd
 from camd.access import Tokens
 from camd.config import Config, ConfigError, Loaded, reloadable
+from camd.detect.looking import Looking
 from camd.doors import Certificate, DoorError, Doors, Sockets, host_of, is_secure, port_of
 from camd.fleet import Fleet
 from camd.handover.continuity import BEAT, Continuity, HandoverError
@@ -52,7 +53,6 @@ from camd.upload import UploadFactory
 
 if TYPE_CHECKING:
     from camd.web import WebDoor
-    from camd.web.house import Looking
 
 log = Logger()
 
@@ -100,12 +100,12 @@ class Camd(MultiService):
     cameras: CameraFactory = field(init=False)
     uploads: UploadFactory = field(init=False)
     pullers: Pullers = field(init=False)
+    looking: Looking = field(init=False)
     publisher: Publisher = field(init=False)
     doors: Doors = field(init=False)
     continuity: Continuity = field(init=False)
     signals: Signals = field(init=False)
     web: "WebDoor | None" = None
-    looking: "Looking | None" = None
     commits: Histogram = field(factory=lambda: Histogram(GROUPS))
     certificate: Certificate = field(factory=Certificate)
     _loops: list[LoopingCall] = field(factory=list)
@@ -125,6 +125,7 @@ class Camd(MultiService):
             lambda work: self.reactor.callLater(0, work),
         )
         self.store.told = self.commits.add
+        self.store.looking = self.config.looks
         self.news = News(now)
         self.live = Live()
         self.fleet = Fleet(current, self.news, now)
@@ -147,6 +148,7 @@ class Camd(MultiService):
             current, self.intake, self.fleet, self.live, self.cameras.budget.change,
             self.reactor, now,
         )  # fmt: skip
+        self.looking = Looking(current, self.store, self.news, self.reactor, now)
         self.publisher = Publisher(
             current, self.store, self.fleet, self.news, self.reactor, now,
             lambda *asked: self.store.ask(lambda catalog: FindingsReader(catalog).new(*asked)),
@@ -256,6 +258,7 @@ class Camd(MultiService):
             self._loops.append(loop)
         self.uploads.stopping = False
         self.pullers.start()
+        self.looking.start()
         self.publisher.start()
 
     def halt(self) -> None:
@@ -266,6 +269,7 @@ class Camd(MultiService):
         self._loops.clear()
         self.uploads.stopping = True
         self.pullers.stop()
+        self.looking.stop()
         self.publisher.stop()
 
     def _ready(self) -> None:
@@ -389,6 +393,7 @@ class Camd(MultiService):
         self.store.forget_folders()
         self.cameras.recheck()
         self.pullers.sync()
+        self.looking.sync()
         self.publisher.sync()
         try:
             self._load_certificate()

@@ -6,7 +6,7 @@ Lines of ASCII, each a JSON object. The first one in is the `Setup`, answered by
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -122,6 +122,7 @@ def setup_line(setup: Setup) -> bytes:
 def job_line(job: Job) -> bytes:
     wanted = {each.name: getattr(job.wanted, each.name) for each in fields(Wanted)}
     wanted["zones"] = job.wanted.zones.plain()
+    wanted["useless"] = _names(job.wanted.useless)
     return _line(id=job.id, path=str(job.path), **wanted)
 
 
@@ -139,12 +140,16 @@ def answer_line(answer: Answer) -> bytes:
     return _line(
         id=answer.id,
         detections=None if things is None else [_numbers(thing) for thing in things],
-        flags=[flag.value for flag in Flag if flag in seen.flags],
+        flags=_names(seen.flags),
         fingerprint=seen.fingerprint.hex(),
         width=seen.width,
         height=seen.height,
         seconds=round(seen.seconds, 6),
     )
+
+
+def _names(flags: Collection[Flag]) -> list[str]:
+    return [flag.value for flag in Flag if flag in flags]
 
 
 def _numbers(thing: Detection) -> list[str | float]:
@@ -211,6 +216,7 @@ def _wanted(said: "_Said") -> Wanted:
         overlap=said.number("overlap", usual.overlap, 0, 0.9),
         whole=said.yes("whole", usual.whole),
         zones=said.zones("zones"),
+        useless=said.flags("useless"),
     )
 
 
@@ -251,8 +257,8 @@ def _done(said: "_Said") -> Done:
     things = None
     if said.has("detections"):
         things = tuple(_thing(each) for each in said.list("detections"))
+    flags = said.flags("flags")
     try:
-        flags = frozenset(Flag(each) for each in said.list("flags"))
         mark = bytes.fromhex(said.text("fingerprint", ""))
     except ValueError as error:
         raise LineError(str(error), number) from None
@@ -352,6 +358,12 @@ class _Said:
         given = self._left.pop(name)
         both = given if isinstance(given, list) and len(given) == 2 else [given, given]
         return _whole(name, both[0], *_SIDES), _whole(name, both[1], *_SIDES)
+
+    def flags(self, name: str) -> frozenset[Flag]:
+        try:
+            return frozenset(Flag(each) for each in self.list(name))
+        except ValueError as error:
+            raise LineError(f'"{name}": {error}') from None
 
     def zones(self, name: str) -> Zones:
         if not self.has(name):

@@ -76,7 +76,8 @@ class Looker:
             flags |= {Flag.BROKEN}
         mark = fingerprint(jpeg, picture.small) if wanted.judge else b""
         size = picture.width, picture.height
-        parts = tiles(size, wanted.tile, wanted.overlap, wanted.whole) if wanted.detect else ()
+        wants = wanted.detect and not flags & wanted.useless
+        parts = tiles(size, wanted.tile, wanted.overlap, wanted.whole) if wants else ()
         return Opened(picture, flags, mark, tuple(parts))
 
     def views(self, opened: Opened) -> Iterator[View]:

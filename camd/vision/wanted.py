@@ -34,6 +34,7 @@ class Wanted:
     :ivar overlap: how much of a tile's side the next one shows again.
     :ivar whole: look at the photo as a whole too, where it is looked at in tiles.
     :ivar zones: what lies elsewhere is left out.
+    :ivar useless: where one of these is found, no model looks.
     """
 
     detect: bool = True
@@ -45,6 +46,7 @@ class Wanted:
     overlap: float = 0.2
     whole: bool = True
     zones: Zones = field(factory=Zones)
+    useless: frozenset[Flag] = frozenset()
 
 
 @frozen

@@ -7,11 +7,13 @@ from twisted.internet.defer import Deferred
 
 from camd.config import Config
 from camd.doors import Doors
+from camd.findings import Flag
 from camd.fleet import Fleet
 from camd.histogram import Histogram
 from camd.intake import Intake
 from camd.live import Live
 from camd.news import News
+from camd.store.findings import Backlog
 from camd.store.store import Store
 
 
@@ -36,7 +38,22 @@ class Connections(Protocol):
 
 
 class Looking(Protocol):
-    """Who has photos looked at by a model."""
+    """Who has photos looked at by a model, and judged."""
+
+    photos: int
+    found: int
+    failed: int
+    seconds: float
+    backlog: Backlog
+
+    @property
+    def flags(self) -> Mapping[Flag, int]: ...
+
+    @property
+    def deaths(self) -> int: ...
+
+    @property
+    def workers(self) -> int: ...
 
     def state(self) -> "Deferred[Mapping[str, Any]]":
         """How that goes: ``enabled``, ``model`` (its name or None), ``classes``, ``waiting`` and

@@ -65,6 +65,7 @@ class Metrics:
     def collect(self) -> Iterator["Metric"]:
         yield from self._photos()
         yield from self._machine()
+        yield from self._looking()
         yield from self._cameras()
 
     def _photos(self) -> Iterator["Metric"]:
@@ -113,6 +114,21 @@ class Metrics:
             yield gauge("camd_disk_keep_free_bytes", "Room below which photos are refused.",
                         room["keep_free"])  # fmt: skip
         yield gauge("camd_start_time_seconds", "When camd started, unix seconds.", self.started)
+
+    def _looking(self) -> Iterator["Metric"]:
+        looking = self.house.looking
+        if looking is None:
+            return
+        backlog = looking.backlog
+        yield counter("camd_looked_photos", "Photos looked at since the start.", looking.photos)
+        yield counter("camd_looked_seconds", "Time that workers spent on them.", looking.seconds)
+        yield counter("camd_found", "Things that a model found on them.", looking.found)
+        yield counters("camd_flagged_photos", "Photos judged to be bad, by how.", "flag",
+                       {flag.value: count for flag, count in looking.flags.items()})  # fmt: skip
+        yield gauge("camd_unseen_photos", "Photos that wait to be looked at.", backlog.waiting)
+        yield gauge("camd_aside_photos", "Photos that could not be looked at.", backlog.aside)
+        yield gauge("camd_workers", "Processes that look at photos.", looking.workers)
+        yield counter("camd_worker_deaths", "Those that died since the start.", looking.deaths)
 
     def _cameras(self) -> Iterator["Metric"]:
         all = self.house.fleet.cameras
