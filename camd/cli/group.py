@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, Known] = {
     "ls": Known("camd.cli.ls:ls", "List the cameras, or the newest photos of one."),
     "restart": Known("camd.cli.restart:restart", "Let a new process take over from the daemon."),
     "check": Known("camd.cli.check:check", "Hold every photo against the catalog."),
+    "detect": Known("camd.cli.detect:detect", "Let a model look at photos that are there already."),
     "config": Known("camd.cli.config:config", "Show every setting and where it comes from."),
     "timelapse": Known("camd.cli.timelapse:timelapse", "Make a film of a camera's photos."),
     "export": Known("camd.cli.export:export", "Make a data set of photos and what is on them."),
