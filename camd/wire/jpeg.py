@@ -17,6 +17,8 @@ MAX_SEGMENTS = 500
 _SCAN_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _FILL = re.compile(rb"\xff*(?=\xff)")
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_PLAIN = frozenset({0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)})
+"""Segments that tell nothing here: tables, restart intervals, comments, APPn."""
 _LONGEST_HEAD = 9
 _SOS, _EOI = 0xDA, 0xD9
 _CUT = -1
@@ -79,7 +81,8 @@ class JpegWalk:
         while at < end:
             state = self.state
             if state is _MARKER:
-                to = self._marker(data, at, end)
+                at = self._plain(data, at, end)
+                to = self._marker(data, at, end) if at < end else at
             elif state is _SEGMENT:
                 to = min(at + self._left, end)
                 self.claimed += to - at
@@ -114,6 +117,17 @@ class JpegWalk:
             return _CUT
         self.state = _MARKER
         return at + 2
+
+    def _plain(self, data: bytes, at: int, end: int) -> int:
+        """Behind the segments, one after the other, that tell nothing and are here whole."""
+        while at + 4 <= end and data[at] == 0xFF and data[at + 1] in _PLAIN:
+            size = 2 + (data[at + 2] << 8 | data[at + 3])
+            if size < 4 or at + size > end or self._segments == MAX_SEGMENTS:
+                break
+            self._segments += 1
+            self.claimed = size - 2
+            at += size
+        return at
 
     def _marker(self, data: bytes, at: int, end: int) -> int:
         """Behind a marker and what of its segment tells something, or behind the fill before it;
