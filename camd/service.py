@@ -138,6 +138,7 @@ class Camd(MultiService):
         self.cameras = CameraFactory(
             current, self.intake, self.fleet, self.live, self.keyring, self.reactor, now
         )
+        self.store.together = self.cameras.outbox
         self.doors = Doors(self.reactor)
         self.continuity = Continuity(self, Program.own())
         self.signals = Signals(self.reactor, self.rehash, self.continuity.upgrade)

@@ -341,7 +341,7 @@ class BoardV2:
         self._unanswered -= 1
         self._flying -= head.size
         if isinstance(result, Receipt):
-            self._send(messages.ack(head.seq, head.boot))
+            self._protocol.answer(self._writer.line(messages.ack(head.seq, head.boot)))
         else:
             error = result.value
             if not isinstance(error, Refused):

@@ -19,6 +19,7 @@ from camd.ingest.board_v1 import BoardV1
 from camd.ingest.board_v2 import BoardV2
 from camd.ingest.budget import Budget
 from camd.ingest.deadlines import Deadlines
+from camd.ingest.outbox import Outbox
 from camd.ingest.protocol import CameraProtocol
 from camd.intake import Intake
 from camd.keys import KeyRing
@@ -82,6 +83,7 @@ class CameraFactory(ServerFactory):
     budget: Budget = field(init=False)
     attempts: Attempts = field(init=False)
     sparing: Sparing = field(init=False)
+    outbox: Outbox = field(factory=Outbox)
     _unproven: dict[CameraProtocol, None] = field(factory=dict)
     _addresses: Counter[str] = field(factory=Counter)
     _finishing: set[CameraProtocol | None] = field(factory=set)

@@ -65,6 +65,7 @@ class CameraProtocol(TwistedProtocol):
     :ivar address: the peer's, for people and limits; known from the first byte on.
     :ivar heard: bytes received on it since it was accepted, whichever process read them.
     :ivar said: bytes sent on it, likewise.
+    :ivar kept: answers that leave with the next ones, or at the end of `Outbox`.
     """
 
     __slots__ = (
@@ -79,6 +80,7 @@ class CameraProtocol(TwistedProtocol):
         "half_closed",
         "heard",
         "held",
+        "kept",
         "paused",
         "said",
         "secure",
@@ -100,6 +102,7 @@ class CameraProtocol(TwistedProtocol):
         self.paused = False
         self.heard = 0
         self.said = 0
+        self.kept = b""
         self._first = b""
         self._left: float | None = None  # of its time, when it was frozen
         self._talk: Talk | None = None
@@ -166,6 +169,8 @@ class CameraProtocol(TwistedProtocol):
         turn, which costs more than all else about it."""
         if self.closing:
             return
+        if self.kept:
+            data, self.kept = self.kept + data, b""
         self.said += len(data)
         transport = self.transport
         # What wraps a socket, as TLS does, shows the socket's attributes as its own.
@@ -187,6 +192,21 @@ class CameraProtocol(TwistedProtocol):
         sent = transport.writeSomeData(data)
         if isinstance(sent, int) and sent < len(data):
             transport.write(data[sent:])
+
+    def answer(self, data: bytes) -> None:
+        """As `send`, but answers that become known together leave together."""
+        outbox = self.factory.outbox
+        if not outbox.open or self.closing:
+            self.send(data)
+            return
+        if not self.kept:
+            outbox.due.append(self)
+        self.kept += data
+
+    def flush(self) -> None:
+        """What is kept leaves now."""
+        if self.kept:
+            self.send(b"")
 
     def last_words(self) -> None:
         """camd ends: what can still be said of a photo that did not come in time is said."""
@@ -215,6 +235,7 @@ class CameraProtocol(TwistedProtocol):
             self.hang_up()
             return
         self.resume()
+        self.flush()
         self.closing = True
         self.transport.loseWriteConnection()
         self.expect(self.factory.config().times.hang_up)
@@ -223,6 +244,7 @@ class CameraProtocol(TwistedProtocol):
         """Close once what was sent is out; soon after, close in any case."""
         if self.closing:
             return
+        self.flush()
         self.closing = True
         self.transport.loseConnection()
         self.expect(self.factory.config().times.hang_up)

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Generic, Protocol, TypeVar
 
 from attrs import define, field
@@ -109,6 +109,7 @@ class GroupCommit(Generic[J, R]):
     :ivar batch: the most jobs of a group.
     :ivar told: called in the reactor's thread with the size of each group that is through.
     :ivar least: jobs that are worth a trip of their own.
+    :ivar together: entered around the outcomes that are handed back in one go.
     :ivar waiting: jobs that are not through yet.
     """
 
@@ -120,6 +121,7 @@ class GroupCommit(Generic[J, R]):
     batch: int = 64
     told: Callable[[int], None] = lambda _: None
     least: int = 8
+    together: "AbstractContextManager[None]" = field(factory=nullcontext)
     waiting: int = 0
     _gathered: "Tickets[J, R]" = field(factory=list)
     _waiting: "Waiting[J, R]" = field(init=False)
@@ -191,19 +193,23 @@ class GroupCommit(Generic[J, R]):
     def _tell(self) -> None:
         with self._lock:
             through, self._through = self._through, []
-        for group, outcomes in through:
-            self.waiting -= len(group)
-            if isinstance(outcomes, BaseException):
-                for ticket in group:
-                    ticket.done.errback(outcomes)
-            else:
-                for ticket, outcome in zip(group, outcomes, strict=True):
-                    ticket.done.callback(outcome)
-            for ticket in group:
-                self._of_era[ticket.era] -= 1
-            self.told(len(group))
+        with self.together:
+            for group, outcomes in through:
+                self._hand_back(group, outcomes)
         if self._barriers:
             self._lift()
+
+    def _hand_back(self, group: "Tickets[J, R]", outcomes: Sequence[R] | BaseException) -> None:
+        self.waiting -= len(group)
+        if isinstance(outcomes, BaseException):
+            for ticket in group:
+                ticket.done.errback(outcomes)
+        else:
+            for ticket, outcome in zip(group, outcomes, strict=True):
+                ticket.done.callback(outcome)
+        for ticket in group:
+            self._of_era[ticket.era] -= 1
+        self.told(len(group))
 
     def _lift(self) -> None:
         while self._barriers and not any(

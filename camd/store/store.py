@@ -10,6 +10,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -97,6 +98,7 @@ class Store:
 
     :ivar config: called whenever a setting is needed, so that a reload counts.
     :ivar told: how large each trip to the disk was, for the metrics.
+    :ivar together: entered around the receipts of photos that shared a trip.
     :ivar looking: whether photos that come are to be looked at; before `open`.
     """
 
@@ -105,6 +107,7 @@ class Store:
     _call_from_thread: CallFromThread
     _soon: Callable[[Callable[[], None]], object]
     told: Callable[[int], None] = lambda _: None
+    together: "AbstractContextManager[None]" = field(factory=nullcontext)
     looking: bool = False
     duplicates: int = 0
     _lock: Lock = field(init=False)
@@ -182,6 +185,7 @@ class Store:
             settings.writers,
             settings.batch,
             self.told,
+            together=self.together,
         )
         self._keeper = Keeper(catalog, dirty, self._call_from_thread, self._entered)
         self._commit.start()
