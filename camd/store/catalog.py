@@ -17,6 +17,8 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
@@ -44,9 +46,9 @@ CAMERA = "(SELECT id FROM cameras WHERE name = ?)"
 ANY_OF = "(SELECT value FROM json_each(?))"
 """Behind IN: one of the values of `any_of`, however many there are."""
 _BY_KEY = f"camera = {CAMERA} AND boot = ? AND seq = ?"
-_INSERT = """INSERT INTO photos (camera, boot, seq, taken_ms, received_ms, size, crc, width,
-    height, folder, name, door, "trigger") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO NOTHING"""
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ROWS = 32
+"""Photos that are entered by one statement: between two, threads queue for the interpreter."""
 _RESTORE = f"""UPDATE photos SET size = ?, crc = ?, width = ?, height = ?, folder = ?, name = ?,
     deleted_ms = NULL WHERE {_BY_KEY}"""
 
@@ -81,6 +83,13 @@ def entry_of(row: Any) -> Entry:
         Door(row[12]), None if row[13] is None else Trigger(row[13]), bool(row[14]),
         bool(row[15]), row[16], row[17],
     )  # fmt: skip
+
+
+@cache
+def _insert(rows: int) -> str:
+    return f"""INSERT INTO photos (camera, boot, seq, taken_ms, received_ms, size, crc, width,
+        height, folder, name, door, "trigger") VALUES {", ".join([_ROW] * rows)}
+        ON CONFLICT DO NOTHING"""
 
 
 class CatalogReader:
@@ -344,7 +353,10 @@ class Catalog(CatalogReader):
         """
         with self.transaction() as connection:
             rows = [self._row(receipt) for receipt in receipts if not receipt.again]
-            return connection.executemany(_INSERT, rows).rowcount if rows else 0
+            return sum(
+                connection.execute(_insert(len(some)), [*chain.from_iterable(some)]).rowcount
+                for some in (rows[at : at + _ROWS] for at in range(0, len(rows), _ROWS))
+            )
 
     def restore(self, receipts: Iterable[Receipt]) -> int:
         """Photos that the catalog has as deleted, or elsewhere, are where these say.

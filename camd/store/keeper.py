@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from camd.photo import Receipt
 from camd.store.catalog import Catalog
-from camd.store.commit import CallFromThread
+from camd.store.commit import CallFromThread, yield_to_the_reactor
 from camd.store.level import DirtyList
 from camd.store.schema import CatalogError
 
@@ -106,6 +106,7 @@ class Keeper:
         return not self._thread.is_alive() and not self._pending
 
     def _run(self) -> None:
+        yield_to_the_reactor()
         while not self._over:
             try:
                 first = self._queue.get(timeout=RETRY if self._pending else None)
