@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 log = Logger()
 
+AT_ONCE = 120 * 1024
+"""Bytes that are read in one go: photos' worth, and still below the 128 KiB from which on the C
+library asks the kernel for memory each time."""
+
 
 class Talk(Protocol):
     """What is said on a connection once it has shown which protocol it speaks."""
@@ -111,6 +115,7 @@ class CameraProtocol(TwistedProtocol):
 
     def connectionMade(self) -> None:
         times = self.factory.config().times
+        self.transport.bufferSize = AT_ONCE
         keep_alive(self.transport, times)
         self.factory.connected(self)
         self.expect(times.silence_first)
