@@ -177,9 +177,12 @@ class Files:
             under_way = [
                 opened for at, job in enumerate(jobs) if (opened := self._write(at, job, outcomes))
             ]
+            # A name changes its folder and its file's inode: given between two syncs, it would
+            # make each of them write again what the one before has written for all.
+            synced = [opened for opened in under_way if _done(_sync, opened, outcomes)]
             linked: dict[str, list[_Open]] = {}
-            for opened in under_way:
-                if self._sync_and_link(opened, outcomes):
+            for opened in synced:
+                if _done(self._link, opened, outcomes):
                     linked.setdefault(opened.job.folder, []).append(opened)
             for folder, members in linked.items():
                 self._sync_folder(folder, members, outcomes)
@@ -227,20 +230,7 @@ class Files:
         self._ready.add(folder)
         return fd
 
-    def _sync_and_link(self, opened: _Open, outcomes: list[Outcome | None]) -> bool:
-        try:
-            try:
-                os.fdatasync(opened.fd)
-            finally:
-                os.close(opened.fd)
-            opened.name = self._link(opened)
-        except OSError as error:
-            outcomes[opened.at] = refused(error)
-            _unlink_quietly(opened.part)
-            return False
-        return True
-
-    def _link(self, opened: _Open) -> str:
+    def _link(self, opened: _Open) -> None:
         """A name that nobody had. Where the right one is taken, by a file that camd does not
         know, it is that of a second later, and so on."""
         job = opened.job
@@ -253,7 +243,8 @@ class Files:
                 publish(opened.part, f"{self._folder(job.folder)}/{name}")
             except FileExistsError:
                 continue
-            return name
+            opened.name = name
+            return
         raise FileExistsError(errno.EEXIST, "every name for it is taken", job.folder)
 
     def _sync_folder(
@@ -297,6 +288,24 @@ class FlatNumbers:
             f"{round(job.when * 1000)} {round(job.received * 1000)}"
         )
         return number
+
+
+def _sync(opened: _Open) -> None:
+    try:
+        os.fdatasync(opened.fd)
+    finally:
+        os.close(opened.fd)
+
+
+def _done(step: Callable[[_Open], None], opened: _Open, outcomes: list[Outcome | None]) -> bool:
+    """Whether *step* was taken; where it could not be, the photo is refused and its file gone."""
+    try:
+        step(opened)
+    except OSError as error:
+        outcomes[opened.at] = refused(error)
+        _unlink_quietly(opened.part)
+        return False
+    return True
 
 
 def _start_writing(fd: int) -> None:
