@@ -86,8 +86,8 @@ class StoreConfig:
     keep_free: Share = Share(Bytes(256 * MIB))
     quarantine: bool = False
     quarantine_max: Bytes = Bytes(100 * MIB)
-    writers: Annotated[int, between(1, 64)] = setting(4, restart=True)
-    batch: Annotated[int, between(1, 4096)] = 64
+    writers: Annotated[int, between(1, 64)] = setting(8, restart=True)
+    batch: Annotated[int, between(1, 4096)] = 16
     max_age: Seconds = Seconds(0.0)
     max_bytes: Bytes = Bytes(0)
     thin_after: Seconds = Seconds(0.0)

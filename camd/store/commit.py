@@ -117,8 +117,8 @@ class GroupCommit(Generic[J, R]):
     _call_from_thread: CallFromThread
     _soon: Callable[[Callable[[], None]], object]
     near: Callable[[J], str]
-    writers: int = 4
-    batch: int = 64
+    writers: int = 8
+    batch: int = 16
     told: Callable[[int], None] = lambda _: None
     least: int = 8
     together: "AbstractContextManager[None]" = field(factory=nullcontext)
