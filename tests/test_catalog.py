@@ -85,6 +85,15 @@ class Entering(CatalogCase):
         assert found is not None
         self.assertEqual(found.receipt(again=False), told)
 
+    def test_many(self) -> None:
+        """However many come at once, each is entered, and the new ones are counted."""
+        self.catalog.add_many([receipt(seq) for seq in range(40, 50)])
+        self.assertEqual(self.catalog.add_many([receipt(seq) for seq in range(1, 131)]), 120)
+        self.assertEqual(
+            sorted(entry.seq for entry in self.catalog.photos(limit=200)), [*range(1, 131)]
+        )
+        self.assertEqual(self.catalog.add_many([]), 0)
+
     def test_duplicates(self) -> None:
         """The same photo once more changes nothing, nor do totals count it, nor one that is
         marked as told again."""

@@ -60,6 +60,34 @@ class Photos(BoardCase):
             self.intake.release(at)
         self.assertEqual(self.one.lines, ["ACK 3", "ACK 4", "ACK 5"])
 
+    def test_answers_together(self) -> None:
+        """Answers that become known in one go leave in one piece, each connection's by itself,
+        and before anything that is said behind them."""
+        other = self.board("other")
+        for seq in (1, 2, 3, 4):
+            self.one.frame(seq, picture(seq))
+        other.frame(9, picture(9))
+        said: list[bytes] = []
+        self.patch(self.one.peer.transport, "write", said.append)
+        with self.factory.outbox:
+            self.intake.release()
+            self.intake.release(3)
+            self.intake.release()
+            self.assertEqual((said, other.lines), ([], []))
+            self.intake.refuse_next(Reason.FULL)
+            self.intake.release()
+        self.assertEqual(said, [b"ACK 1\nACK 2\nNAK 3 full\n", b"ACK 4\n"])
+        self.assertEqual(other.lines, ["ACK 9"])
+
+    def test_answers_before_the_end(self) -> None:
+        """A connection that ends in the midst of it is sent its answers before."""
+        self.one.frame(1, picture(1))
+        self.factory.stopping = True
+        with self.factory.outbox:
+            self.intake.release()
+            self.assertEqual(self.one.lines, ["ACK 1"])
+            self.assertTrue(self.one.peer.ended)
+
     def test_reasons(self) -> None:
         """What the store refuses is told in its word; the connection goes on."""
         for reason in Reason:

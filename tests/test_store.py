@@ -16,6 +16,7 @@ from twisted.trial.unittest import TestCase
 from camd.config import CameraEntry, Config, Share
 from camd.config.units import Bytes
 from camd.photo import Boot, CameraId, Door, Photo, Reason, Refused
+from camd.store import files
 from camd.store.store import Store, StoreError
 from tests.e2e_talk import BOOT, picture
 
@@ -100,6 +101,21 @@ class Promises(StoreCase):
         self.assertFalse(receipt.again)
         self.assertEqual(self.files(), {name: picture(17)})
         self.assertEqual(stat.S_IMODE(os.stat(self.root / name).st_mode), 0o640)
+
+    async def test_one_trip(self) -> None:
+        """Photos that share a trip are all synced before the first gets its name, and their
+        folder when the last has got it."""
+        steps: list[str] = []
+
+        def noted(where: Any, name: str) -> None:
+            step = getattr(where, name)
+            self.patch(where, name, lambda *given: (steps.append(name), step(*given))[1])
+
+        await self.store.put(photo(1))  # makes the folder
+        for where, name in ((os, "fdatasync"), (files, "publish"), (files, "fsync_directory")):
+            noted(where, name)
+        await gatherResults([self.store.put(photo(seq)) for seq in (2, 3, 4)])
+        self.assertEqual(steps, ["fdatasync"] * 3 + ["publish"] * 3 + ["fsync_directory"])
 
     async def test_again(self) -> None:
         """The same photo again gets the first one's receipt, be it on its way still, stored just
