@@ -39,16 +39,13 @@ from camd.journal import Journal
 from camd.keys import KeyFileError, KeyRing
 from camd.live import Live
 from camd.news import News
-from camd.photo import CameraId
 from camd.publish import Publisher, PublishError
 from camd.pull.pullers import PullError, Pullers
 from camd.signals import Signals
-from camd.store.catalog import Catalog
-from camd.store.entry import CameraState, milliseconds
 from camd.store.findings import FindingsReader
 from camd.store.quarantine import Quarantine
-from camd.store.retention import Policies, Policy, SweepReport, sweep
 from camd.store.store import Store, StoreError
+from camd.upkeep import Upkeep
 from camd.upload import UploadFactory
 
 if TYPE_CHECKING:
@@ -100,6 +97,7 @@ class Camd(MultiService):
     cameras: CameraFactory = field(init=False)
     uploads: UploadFactory = field(init=False)
     pullers: Pullers = field(init=False)
+    upkeep: Upkeep = field(init=False)
     looking: Looking = field(init=False)
     publisher: Publisher = field(init=False)
     doors: Doors = field(init=False)
@@ -109,7 +107,6 @@ class Camd(MultiService):
     commits: Histogram = field(factory=lambda: Histogram(GROUPS))
     certificate: Certificate = field(factory=Certificate)
     _loops: list[LoopingCall] = field(factory=list)
-    _saved: dict[CameraId, float] = field(factory=dict)
 
     name = "camd"
 
@@ -149,6 +146,9 @@ class Camd(MultiService):
             current, self.intake, self.fleet, self.live, self.cameras.budget.change,
             self.reactor, now,
         )  # fmt: skip
+        self.upkeep = Upkeep(
+            current, self.store, self.fleet, self.keyring, self.reactor, lambda: bool(self.running)
+        )
         self.looking = Looking(current, self.store, self.news, self.reactor, now)
         self.publisher = Publisher(
             current, self.store, self.fleet, self.news, self.reactor, now,
@@ -183,7 +183,7 @@ class Camd(MultiService):
 
     def save(self) -> "Deferred[None]":
         """What is known of cameras is in the catalog."""
-        return self._save()
+        return self.upkeep.save()
 
     def setServiceParent(self, parent: Any) -> None:
         if self.observer is not None and isinstance(parent, Componentized):
@@ -210,7 +210,7 @@ class Camd(MultiService):
             self._prepare()
             self.continuity.before_store()
             self.store.open()
-            self._remember()
+            self.upkeep.remember()
             self._open_doors()
             self._open_web()
             super().privilegedStartService()
@@ -249,9 +249,9 @@ class Camd(MultiService):
             (self.cameras.deadlines.tick, 1.0),
             (self.continuity.beat, BEAT),
             (self.fleet.look, LOOK),
-            (self._save, SAVE),
+            (self.upkeep.save, SAVE),
             (self.store.shorten, SHORTEN),
-            (self._sweep, self.config.store.sweep),
+            (self.upkeep.sweep, self.config.store.sweep),
         ):
             loop: LoopingCall = LoopingCall(_steadily, work)
             loop.clock = self.reactor
@@ -404,88 +404,6 @@ class Camd(MultiService):
         if waiting:
             log.warn("these wait for a restart: {keys}", keys=", ".join(waiting))
 
-    def _remember(self) -> None:
-        """What the catalog knows of cameras, and the configuration."""
-        for state in self.store.reader.load_camera_states():
-            self.fleet.remember(
-                state.camera, state.first_seen_ms / 1000, state.last_seen_ms / 1000, state.state
-            )
-        for camera, totals in self.store.reader.totals().items():
-            record = self.fleet.camera(camera)
-            record.photos, record.bytes = totals.photos, totals.bytes
-        for entry in self.config.camera_entries:
-            self.fleet.camera(entry.id)
-
-    def _save(self) -> "Deferred[None]":
-        """Cameras that were seen since the last time are saved; those long gone are forgotten."""
-        now = time.time()
-        states = []
-        forget = []
-        for camera in self.fleet.cameras.values():
-            if self._saved.get(camera.id) != camera.last_seen and camera.last_seen:
-                self._saved[camera.id] = camera.last_seen
-                states.append(
-                    CameraState(
-                        camera.id, milliseconds(camera.first_seen),
-                        milliseconds(camera.last_seen), self.fleet.memory(camera),
-                    )
-                )  # fmt: skip
-            elif self._is_past(camera.id, now):
-                forget.append(camera.id)
-        self.fleet.forget(forget)
-        done: Deferred[None] = self.store.ask(lambda catalog: catalog.save_camera_states(states))
-        return done.addErrback(
-            lambda failure: log.error(
-                "cameras could not be saved: {why}", why=failure.getErrorMessage()
-            )
-        )
-
-    def _is_past(self, id: CameraId, now: float) -> bool:
-        camera = self.fleet.cameras[id]
-        return bool(
-            not camera.connected
-            and not camera.photos
-            and camera.last_seen
-            and now - camera.last_seen > self.config.cameras.forget
-            and self.keyring.keys_of(id) is None
-        )
-
-    def _sweep(self) -> "Deferred[None]":
-        """Photos whose time is over go, a bounded number in one go."""
-        store = self.config.store
-        policies = self._policies()
-        remember_ms = milliseconds(time.time() - store.remember)
-
-        def work(catalog: Catalog) -> SweepReport:
-            catalog.forget(remember_ms)
-            return sweep(catalog, self.store.root, policies, time.time(), dirty=self.store.dirty)
-
-        def swept(report: SweepReport) -> None:
-            if report.deleted:
-                log.info(
-                    "{count} photos were thinned out or deleted, {size} bytes",
-                    count=report.deleted, size=report.bytes,
-                )  # fmt: skip
-            if report.more and self.running:
-                self.reactor.callLater(0.2, self._sweep)
-
-        return self.store.ask(work).addCallbacks(
-            swept,
-            lambda failure: log.error("retention failed: {why}", why=failure.getErrorMessage()),
-        )
-
-    def _policies(self) -> Policies:
-        store = self.config.store
-        return Policies(
-            Policy(max_bytes=store.max_bytes),
-            Policy(store.max_age, 0, store.thin_after, store.thin_to),
-            {
-                entry.id: Policy(own.max_age, entry.max_bytes or 0, own.thin_after, own.thin_to)
-                for entry in self.config.camera_entries
-                for own in [self.config.camera(entry.id)]
-            },
-        )
-
     # ---- stop
 
     def stopService(self) -> "Deferred[None]":
@@ -519,7 +437,7 @@ class Camd(MultiService):
         await self._at_most(LAST_WORDS, self.cameras.hang_up())
         self.cameras.close()
         self.uploads.close()
-        await self._at_most(LAST_WORDS, self._save())
+        await self._at_most(LAST_WORDS, self.upkeep.save())
         super_stop = MultiService.stopService(self)
         if super_stop is not None:
             await super_stop

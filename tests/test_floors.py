@@ -22,7 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("keys", "authority", "access", "intake", "journal"),
     # doors
     ("ingest", "doors", "prompt", "systemd", "signals", "logfile"),
-    ("upload", "pull", "web", "publish", "manhole", "handover", "detect"),
+    ("upkeep", "upload", "pull", "web", "publish", "manhole", "handover", "detect"),
     # roof
     ("service",),
     ("tap",),

@@ -15,6 +15,7 @@ from camd.service import LOOK, Camd, build
 from tests.e2e_boards import V2, photo
 from tests.e2e_daemon import DaemonCase, until
 from tests.e2e_talk import Talk
+from tests.web_client import WebCase
 
 
 class Reactor(MemoryReactorClock):
@@ -55,6 +56,21 @@ class Clockwork(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 3)
 
 
+class Swept(WebCase):
+    """What retention does while cameras are watched."""
+
+    def test_counts(self) -> None:
+        """What is deleted is off its camera's numbers at once."""
+        daemon, client = self.web('[store]\nmax_bytes = "1 B"\nsweep = "1 s"\n')
+        board = self.board(daemon, "trap-1")
+        for seq in (1, 2):
+            self.assertEqual(board.photo(seq, photo(seq)), f"ACK {seq}")
+        card = lambda: client.get("/api/v1/cameras/trap-1").json  # noqa: E731
+        until(lambda: card()["photos"] == 0)
+        self.assertEqual(card()["bytes"], 0)
+        self.assertEqual(daemon.photos(), {})
+
+
 class Restarted(DaemonCase):
     """What the daemon knows again after a restart."""
 
@@ -86,5 +102,5 @@ class Restarted(DaemonCase):
         camd = build(reload(), reactor, reload)
         camd.store.open()
         self.addCleanup(camd.store.close, 10)
-        camd._remember()
+        camd.upkeep.remember()
         return camd.fleet.cameras[CameraId("trap")]

@@ -1,0 +1,141 @@
+"""What the clock has done for photos and cameras: old ones go, what is known of them is kept.
+
+Everything is done in the catalog's thread, on nobody's way.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from camd.config import Config
+from camd.fleet import Fleet
+from camd.keys import KeyRing
+from camd.photo import CameraId
+from camd.store.catalog import Catalog
+from camd.store.entry import CameraState, Totals, milliseconds
+from camd.store.retention import Policies, Policy, SweepReport, sweep
+from camd.store.store import Store
+
+log = Logger()
+
+NEXT_SWEEP = 0.2
+"""Seconds until a sweep goes on that had more to do than it may in one go."""
+
+
+@define(eq=False)
+class Upkeep:
+    """:ivar running: whether a sweep that was not through may go on."""
+
+    config: Callable[[], Config]
+    store: Store
+    fleet: Fleet
+    keyring: KeyRing
+    reactor: Any
+    running: Callable[[], bool]
+    _saved: dict[CameraId, float] = field(factory=dict)
+
+    def remember(self) -> None:
+        """The fleet has what the catalog knows of cameras, and those of the configuration."""
+        for state in self.store.reader.load_camera_states():
+            self.fleet.remember(
+                state.camera, state.first_seen_ms / 1000, state.last_seen_ms / 1000, state.state
+            )
+        for camera, totals in self.store.reader.totals().items():
+            record = self.fleet.camera(camera)
+            record.photos, record.bytes = totals.photos, totals.bytes
+        for entry in self.config().camera_entries:
+            self.fleet.camera(entry.id)
+
+    def save(self) -> "Deferred[None]":
+        """Cameras that were seen since the last time are saved; those long gone are forgotten."""
+        now = time.time()
+        states = []
+        forget = []
+        for camera in self.fleet.cameras.values():
+            if self._saved.get(camera.id) != camera.last_seen and camera.last_seen:
+                self._saved[camera.id] = camera.last_seen
+                states.append(
+                    CameraState(
+                        camera.id, milliseconds(camera.first_seen),
+                        milliseconds(camera.last_seen), self.fleet.memory(camera),
+                    )
+                )  # fmt: skip
+            elif self._is_past(camera.id, now):
+                forget.append(camera.id)
+        self.fleet.forget(forget)
+        done: Deferred[None] = self.store.ask(lambda catalog: catalog.save_camera_states(states))
+        return done.addErrback(
+            lambda failure: log.error(
+                "cameras could not be saved: {why}", why=failure.getErrorMessage()
+            )
+        )
+
+    def _is_past(self, id: CameraId, now: float) -> bool:
+        camera = self.fleet.cameras[id]
+        return bool(
+            not camera.connected
+            and not camera.photos
+            and camera.last_seen
+            and now - camera.last_seen > self.config().cameras.forget
+            and self.keyring.keys_of(id) is None
+        )
+
+    def sweep(self) -> "Deferred[None]":
+        """Photos whose time is over go, a bounded number in one go."""
+        policies = self._policies()
+        remember_ms = milliseconds(time.time() - self.config().store.remember)
+
+        def work(catalog: Catalog) -> tuple[SweepReport, dict[CameraId, Totals]]:
+            catalog.forget(remember_ms)
+            before = catalog.totals()
+            report = sweep(catalog, self.store.root, policies, time.time(), dirty=self.store.dirty)
+            return report, _fewer(before, catalog.totals()) if report.deleted else {}
+
+        def swept(done: tuple[SweepReport, dict[CameraId, Totals]]) -> None:
+            report, gone = done
+            self._count_off(gone)
+            if report.deleted:
+                log.info(
+                    "{count} photos were thinned out or deleted, {size} bytes",
+                    count=report.deleted, size=report.bytes,
+                )  # fmt: skip
+            if report.more and self.running():
+                self.reactor.callLater(NEXT_SWEEP, self.sweep)
+
+        return self.store.ask(work).addCallbacks(
+            swept,
+            lambda failure: log.error("retention failed: {why}", why=failure.getErrorMessage()),
+        )
+
+    def _count_off(self, gone: dict[CameraId, Totals]) -> None:
+        for id, totals in gone.items():
+            camera = self.fleet.cameras.get(id)
+            if camera is not None:
+                camera.photos = max(0, camera.photos - totals.photos)
+                camera.bytes = max(0, camera.bytes - totals.bytes)
+
+    def _policies(self) -> Policies:
+        config = self.config()
+        store = config.store
+        return Policies(
+            Policy(max_bytes=store.max_bytes),
+            Policy(store.max_age, 0, store.thin_after, store.thin_to),
+            {
+                entry.id: Policy(own.max_age, entry.max_bytes or 0, own.thin_after, own.thin_to)
+                for entry in config.camera_entries
+                for own in [config.camera(entry.id)]
+            },
+        )
+
+
+def _fewer(before: dict[CameraId, Totals], after: dict[CameraId, Totals]) -> dict[CameraId, Totals]:
+    """What went of each camera."""
+    return {
+        camera: Totals(had.photos - left.photos, had.bytes - left.bytes)
+        for camera, had in before.items()
+        if (left := after[camera]) != had
+    }
