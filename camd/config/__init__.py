@@ -1,8 +1,8 @@
 """What can be set, where settings come from, and what is said of mistakes in them.
 
 * :mod:`camd.config.tree`: every setting with its default, those of the doors in ``doors``, of
-  what is told in ``telling``, of looking at photos in ``looking``. The place to add one; ``kinds``
-  has the types that they are made of.
+  single cameras in ``camera``, of what is told in ``telling``, of looking at photos in
+  ``looking``. The place to add one; ``kinds`` has the types that they are made of.
 * :mod:`camd.config.units`: durations, sizes, shares and secrets, as text and as numbers.
 * :mod:`camd.config.reading`: files, environment and options, made into one tree.
 
@@ -11,10 +11,11 @@ The rest is how: ``rules`` (what a value must be beyond its type), ``when`` (the
 it knows Twisted or a clock, and only ``sources`` reads files.
 """
 
+from camd.config.camera import CameraConfig, CameraEntry
 from camd.config.mistakes import ConfigError, Mistake
 from camd.config.reading import Loaded, load
 from camd.config.shape import shown
-from camd.config.tree import CameraConfig, CameraEntry, Config, TimesConfig, reloadable
+from camd.config.tree import Config, TimesConfig, reloadable
 from camd.config.units import (
     Bytes,
     Seconds,
