@@ -60,6 +60,12 @@ class House(Protocol):
     def config(self) -> object: ...
 
     @property
+    def looking(self) -> object: ...
+
+    @property
+    def publisher(self) -> object: ...
+
+    @property
     def service(self) -> object: ...
 
 
@@ -74,7 +80,7 @@ snap("id")          a photo now; snap("id", flash=True) with light
 kick("id")          hang up on it; it will come again
 tail()              the newest news; tail(100) more of them
 stats()             what came in since the start
-fleet, store, intake, news, config, service
+fleet, store, intake, news, looking, publisher, config, service
                     the rooms of the running camd; help(fleet) says what they can do
 exit()              or Ctrl-D
 A Deferred or a coroutine shows what it comes to when it does; _ is what was shown last.
@@ -176,7 +182,7 @@ def helpers(house: House, now: Callable[[], float] = time.time) -> dict[str, obj
     """
     ready = _Helpers(house, now)
     short = ("cams", "show", "snap", "kick", "tail", "stats", "help", "exit")
-    rooms = ("fleet", "store", "intake", "news", "config", "service")
+    rooms = ("fleet", "store", "intake", "news", "looking", "publisher", "config", "service")
     return {
         **{name: getattr(ready, name) for name in short},
         **{name: getattr(house, name) for name in rooms},

@@ -74,6 +74,8 @@ class House:
         self.store = object()
         self.intake = SimpleNamespace(stats=lambda: {"photos": 1234, "photos/s": 2.5})
         self.news = SimpleNamespace(recent=lambda most: ["one", "two\x07", "three"][-most:])
+        self.looking = object()
+        self.publisher = object()
         self.config = object()
         self.service = object()
 
@@ -361,7 +363,16 @@ class Prompt(ManholeCase):
         """help() says what there is, and it is there."""
         client = await self.prompt()
         await client.say("help()", "cams()")
-        for room in ("fleet", "store", "intake", "news", "config", "service"):
+        for room in (
+            "fleet",
+            "store",
+            "intake",
+            "news",
+            "looking",
+            "publisher",
+            "config",
+            "service",
+        ):
             self.assertIn(room, client.plain)
             await client.say(f"{room} is not None", "True\n")
         await client.say("cams()", "camera ")

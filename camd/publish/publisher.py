@@ -351,6 +351,16 @@ class Publisher:
 
     # ---- for people
 
+    @property
+    def delivered(self) -> dict[str, int]:
+        """How much was delivered since the start, by target."""
+        return {lane.target: lane.delivered for lane in self.courier.lanes.values()}
+
+    @property
+    def failing(self) -> dict[str, int]:
+        """How many deliveries have failed in a row, by target."""
+        return {lane.target: lane.failures for lane in self.courier.lanes.values()}
+
     def state(self) -> "Deferred[dict[str, Any]]":
         """How telling others goes, as JSON has it: ``targets``, ``dead``, ``alerts``, ``mqtt``,
         ``dropped``."""

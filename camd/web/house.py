@@ -69,6 +69,16 @@ class Looking(Protocol):
 class Publisher(Protocol):
     """Who tells other programs."""
 
+    @property
+    def delivered(self) -> Mapping[str, int]:
+        """How much was delivered since the start, by target."""
+        ...
+
+    @property
+    def failing(self) -> Mapping[str, int]:
+        """How many deliveries have failed in a row, by target."""
+        ...
+
     def state(self) -> "Deferred[dict[str, Any]]":
         """``targets``, each with ``target`` (its name), ``waiting`` (letters) and ``why`` (what is
         wrong with it, or None); ``dead``, letters that nobody took, each with ``id``, ``target``,

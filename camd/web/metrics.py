@@ -66,6 +66,7 @@ class Metrics:
         yield from self._photos()
         yield from self._machine()
         yield from self._looking()
+        yield from self._telling()
         yield from self._cameras()
 
     def _photos(self) -> Iterator["Metric"]:
@@ -129,6 +130,15 @@ class Metrics:
         yield gauge("camd_aside_photos", "Photos that could not be looked at.", backlog.aside)
         yield gauge("camd_workers", "Processes that look at photos.", looking.workers)
         yield counter("camd_worker_deaths", "Those that died since the start.", looking.deaths)
+
+    def _telling(self) -> Iterator["Metric"]:
+        publisher = self.house.publisher
+        if publisher is None:
+            return
+        yield counters("camd_delivered", "What other programs and people were told.", "target",
+                       publisher.delivered)  # fmt: skip
+        yield gauges("camd_delivery_failures", "Deliveries that failed in a row.", "target",
+                     publisher.failing)  # fmt: skip
 
     def _cameras(self) -> Iterator["Metric"]:
         all = self.house.fleet.cameras
