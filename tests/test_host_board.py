@@ -1,6 +1,7 @@
 """The firmware's own core, over real sockets, against the real daemon: every photo that the board
 took is stored once, whatever happens to either of them."""
 
+import fcntl
 import re
 import signal
 import socket
@@ -36,10 +37,12 @@ class HostBoard(DaemonCase):
             tool(name, package)
         if not Path("/usr/include/openssl/ssl.h").exists():
             tool("openssl-headers", "libssl-dev")
-        made = subprocess.run(
-            ["make", "-s", "-C", str(FIRMWARE), "host_board"],
-            capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
+        with (FIRMWARE / "Makefile").open("rb") as alone:
+            fcntl.flock(alone, fcntl.LOCK_EX)  # tests of other processes make it, too
+            made = subprocess.run(
+                ["make", "-s", "-C", str(FIRMWARE), "host_board"],
+                capture_output=True, text=True, timeout=300, check=False,
+            )  # fmt: skip
         self.assertEqual(made.returncode, 0, made.stderr)
         self.where = self.directory()
         pictures = self.where / "pictures"

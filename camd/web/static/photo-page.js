@@ -6,6 +6,7 @@ import { fleet } from "./fleet.js";
 import { Lifetime, h, icon, setAttr } from "./dom.js";
 import { wayOf } from "./gallery.js";
 import { download, remove, star } from "./actions.js";
+import { saver } from "./saver.js";
 import { toast } from "./toast.js";
 import { bytes, clockExact, fullMoment, known, number, t } from "./words.js";
 
@@ -13,10 +14,12 @@ const AROUND = 12;
 
 export async function photoPage(root, [id]) {
   const life = new Lifetime();
+  const began = performance.now();
   let photo = await api.photo(id);
   if (life.ended) return life;
   const camera = photo.camera;
   const days = await api.days(camera).catch(() => null);
+  photo.findings = saver.savedSince(id, began) ?? photo.findings;
   const zone = days?.timezone;
   const image = h("img", { alt: "" });
   const frame = h("div", { class: "frame" }, image);

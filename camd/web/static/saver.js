@@ -9,6 +9,7 @@ const WAITS = [1000, 2000, 5000, 10000, 15000];
 
 class Saver {
   #jobs = new Map();
+  #saved = new Map();
   #listeners = new Set();
 
   constructor() {
@@ -19,6 +20,11 @@ class Saver {
 
   // What was said of that photo and is not safe yet.
   unsaved = (id) => this.#jobs.get(id)?.body ?? null;
+  // What camd knows of that photo since this page saved something of it, at that time or later.
+  savedSince(id, moment) {
+    const saved = this.#saved.get(id);
+    return saved && saved.moment >= moment ? saved.known : null;
+  }
   state = (id) => this.#jobs.get(id)?.state ?? "";
   get waiting() {
     return this.#jobs.size;
@@ -93,6 +99,7 @@ class Saver {
       }
       this.#jobs.delete(id);
       this.#keep();
+      this.#saved.set(id, { known, moment: performance.now() });
       this.#say(id, "saved", known);
     } else if (problem.status === 412) this.#tell(id, one, "conflict");
     else if (problem.status === 404 || problem.status === 400 || problem.status === 413) this.#tell(id, one, "failed", problem);
