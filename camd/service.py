@@ -25,7 +25,6 @@ from twisted.python.components import Componentized
 from camd import __version__, systemd
 from camd.access import Tokens
 from camd.config import Config, ConfigError, Loaded, reloadable
-from camd.detect.looking import Looking
 from camd.doors import Certificate, DoorError, Doors, Sockets, host_of, is_secure, port_of
 from camd.fleet import Fleet
 from camd.handover.continuity import BEAT, Continuity, HandoverError
@@ -39,7 +38,6 @@ from camd.journal import Journal
 from camd.keys import KeyFileError, KeyRing
 from camd.live import Live
 from camd.news import News
-from camd.publish import Publisher, PublishError
 from camd.pull.pullers import PullError, Pullers
 from camd.signals import Signals
 from camd.store.findings import FindingsReader
@@ -49,6 +47,8 @@ from camd.upkeep import Upkeep
 from camd.upload import UploadFactory
 
 if TYPE_CHECKING:
+    from camd.detect.looking import Looking
+    from camd.publish import Publisher
     from camd.web import WebDoor
 
 log = Logger()
@@ -98,11 +98,11 @@ class Camd(MultiService):
     uploads: UploadFactory = field(init=False)
     pullers: Pullers = field(init=False)
     upkeep: Upkeep = field(init=False)
-    looking: Looking = field(init=False)
-    publisher: Publisher = field(init=False)
     doors: Doors = field(init=False)
     continuity: Continuity = field(init=False)
     signals: Signals = field(init=False)
+    looking: "Looking | None" = None
+    publisher: "Publisher | None" = None
     web: "WebDoor | None" = None
     commits: Histogram = field(factory=lambda: Histogram(GROUPS))
     certificate: Certificate = field(factory=Certificate)
@@ -149,11 +149,6 @@ class Camd(MultiService):
         self.upkeep = Upkeep(
             current, self.store, self.fleet, self.keyring, self.reactor, lambda: bool(self.running)
         )
-        self.looking = Looking(current, self.store, self.news, self.reactor, now)
-        self.publisher = Publisher(
-            current, self.store, self.fleet, self.news, self.reactor, now,
-            lambda *asked: self.store.ask(lambda catalog: FindingsReader(catalog).new(*asked)),
-        )  # fmt: skip
         self.news.listen(Journal(self.cameras.sparing).hear)
 
     @property
@@ -216,7 +211,7 @@ class Camd(MultiService):
             super().privilegedStartService()
             self.continuity.after_doors()
             self.cameras.recheck()
-        except (StoreError, DoorError, HandoverError, PublishError) as error:
+        except (StoreError, DoorError, HandoverError) as error:
             self._undo()
             raise StartError(f"camd: {error}") from None
         except OSError as error:  # the manhole's port
@@ -226,16 +221,46 @@ class Camd(MultiService):
     def _prepare(self) -> None:
         """What takes time, or may be wrong, and needs nothing that another process may still have.
 
-        :raises DoorError: the certificate is wrong.
-        :raises PublishError: what is to be told cannot be.
+        :raises DoorError: the certificate is wrong, or what is to be told cannot be.
         """
         self._load_certificate()
-        self.publisher.prepare()
+        self._hire()
+        if self.publisher is not None:
+            self._prepare_to_tell(self.publisher)
         if self.config.manhole.endpoint is not None:
             importlib.import_module("camd.manhole")
         if self.config.web.listen != "off":
             with suppress(ModuleNotFoundError):  # said when the door is to be opened
                 importlib.import_module("camd.web")
+
+    def _hire(self) -> list[object]:
+        """Who looks at photos and who tells others is there where there is such work: each takes
+        megabytes, which need not be spent elsewhere. Returns who is new."""
+        current, now = lambda: self.config, time.time
+        new: list[object] = []
+        if self.looking is None and self.config.looks:
+            from camd.detect.looking import Looking
+
+            self.looking = Looking(current, self.store, self.news, self.reactor, now)
+            new.append(self.looking)
+        left = (self.store.own / "outbox.sqlite").exists()
+        if self.publisher is None and (self.config.tells or left):
+            from camd.publish import Publisher
+
+            self.publisher = Publisher(
+                current, self.store, self.fleet, self.news, self.reactor, now,
+                lambda *asked: self.store.ask(lambda catalog: FindingsReader(catalog).new(*asked)),
+            )  # fmt: skip
+            new.append(self.publisher)
+        return new
+
+    def _prepare_to_tell(self, publisher: "Publisher") -> None:
+        from camd.publish import PublishError
+
+        try:
+            publisher.prepare()
+        except PublishError as error:
+            raise DoorError(str(error)) from None
 
     def startService(self) -> None:
         super().startService()
@@ -259,8 +284,9 @@ class Camd(MultiService):
             self._loops.append(loop)
         self.uploads.stopping = False
         self.pullers.start()
-        self.looking.start()
-        self.publisher.start()
+        for room in (self.looking, self.publisher):
+            if room is not None:
+                room.start()
 
     def halt(self) -> None:
         """And no more."""
@@ -270,8 +296,9 @@ class Camd(MultiService):
         self._loops.clear()
         self.uploads.stopping = True
         self.pullers.stop()
-        self.looking.stop()
-        self.publisher.stop()
+        for room in (self.looking, self.publisher):
+            if room is not None:
+                room.stop()
 
     def _ready(self) -> None:
         """Signals, too, are heard from now on."""
@@ -394,8 +421,12 @@ class Camd(MultiService):
         self.store.forget_folders()
         self.cameras.recheck()
         self.pullers.sync()
-        self.looking.sync()
-        self.publisher.sync()
+        new = self._hire()
+        for room in (self.looking, self.publisher):
+            if room is not None:
+                room.sync()
+                if room in new:
+                    room.start()
         try:
             self._load_certificate()
         except DoorError as error:
@@ -414,7 +445,8 @@ class Camd(MultiService):
         systemd.notify(f"{systemd.STOPPING}\n{systemd.status('finishing photos')}", os.environ)
         self.running = False
         self.continuity.give_up()
-        self.publisher.farewell()
+        if self.publisher is not None:
+            self.publisher.farewell()
         self.halt()
         if self.web is not None:
             self.web.close()
@@ -441,7 +473,8 @@ class Camd(MultiService):
         super_stop = MultiService.stopService(self)
         if super_stop is not None:
             await super_stop
-        self.publisher.stop()  # with what the last photos brought
+        if self.publisher is not None:
+            self.publisher.stop()  # with what the last photos brought
         if self.web is not None:
             self.web.stop()
         if self.store.close(LAST_WRITES):

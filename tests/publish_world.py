@@ -16,6 +16,7 @@ from typing import Any
 
 from attrs import define, evolve, field
 from twisted.internet import reactor as _reactor
+from twisted.internet import tcp
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.mail import smtp
@@ -49,6 +50,21 @@ async def true(what: Callable[[], object], seconds: float = 8.0, why: str = "") 
         if reactor.seconds() > end:
             raise AssertionError(f"not within {seconds:g} s: {why}")
         await deferLater(reactor, 0.01)
+
+
+async def hung_up(port: int) -> None:
+    """Ends what is connected to that port, from either side, and waits until it has."""
+
+    def there() -> list[tcp.Connection]:
+        connections = (each for each in reactor.getReaders() if isinstance(each, tcp.Connection))
+        return [
+            each for each in connections
+            if port in (each.getHost().port, each.getPeer().port)
+        ]  # fmt: skip
+
+    for connection in there():
+        connection.abortConnection()
+    await true(lambda: not there(), why="it stays connected")
 
 
 def receipt(seq: int = 1, camera: CameraId = TRAP, path: str = "trap/x.jpg") -> Receipt:
@@ -244,6 +260,8 @@ class Mailbox:
             self._port = reactor.listenSSL(0, factory, tls, interface="127.0.0.1")
         else:
             self._port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        number = self.port
+        case.addCleanup(lambda: Deferred.fromCoroutine(hung_up(number)))
         case.addCleanup(self._port.stopListening)
         case.addCleanup(case.flushLoggedErrors, smtp.SMTPServerError)
         return self

@@ -300,7 +300,8 @@ class JournalTests(WebCase):
 
     def test_dashboard_and_alerts(self) -> None:
         """What Grafana's dashboard and Prometheus' alerts ask for is what there is."""
-        daemon, client = self.web()
+        hook = '[[webhook]]\nurl = "http://127.0.0.1:9/"\nevents = ["alert"]\n'
+        daemon, client = self.web(f"[judge]\nenabled = true\n{hook}")
         board = self.board(daemon)
         board.send(b"STAT rssi=-61 vbat=3.9\n")
         until(lambda: client.get("/api/v1/cameras/trap-1").json["telemetry"], 5)

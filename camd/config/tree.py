@@ -335,6 +335,11 @@ class Config:
             or any(e.detect_model is not None or e.judge for e in self.camera_entries)
         )
 
+    @property
+    def tells(self) -> bool:
+        """Whether anybody is to be told of anything."""
+        return bool(self.webhooks or self.alerts or self.mqtt.url)
+
     def named_address(self, address: str) -> CameraId | None:
         """The camera that a v1 board at *address* is, where the configuration names one."""
         if not self._named:

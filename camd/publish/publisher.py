@@ -94,7 +94,7 @@ class Publisher:
         self._era += 1
         self._running = True
         self.parting = False
-        if not (self._wanted() or self.courier.outbox.exists):
+        if not (self.config().tells or self.courier.outbox.exists):
             return
         self.courier.start()
         self._recall()
@@ -142,10 +142,6 @@ class Publisher:
             if self._memory is not None:
                 self._memory["mqtt"] = ended.memory()
             ended.broker.stop(offline)
-
-    def _wanted(self) -> bool:
-        config = self.config()
-        return bool(config.webhooks or config.alerts or config.mqtt.url)
 
     def _recall(self) -> None:
         """What was remembered is known again, then all begins."""
@@ -266,7 +262,7 @@ class Publisher:
 
     def hear(self, item: Item) -> None:
         """A listener of `News`."""
-        if item.kind is Kind.ALERT or not self._wanted():
+        if item.kind is Kind.ALERT or not self.config().tells:
             return  # an alert goes where its rule says
         self.alerts.hear(item)
         if self.bridge is not None:
