@@ -547,6 +547,21 @@ class Making(ExportCase):
         self.assertRaises(ExportError, self.export, self.yolo, replace=True)
         self.assertFalse((self.root / "sets").exists())
 
+    def test_store_within(self) -> None:
+        """Nor in place of a data set below which the store lies."""
+        self.target = self.directory
+        (self.target / "camd-export.json").touch()
+        error = self.assertRaises(ExportError, self.export, self.yolo, replace=True)
+        self.assertIn("has the store in it", str(error))
+        self.assertTrue(self.file(1).is_file())
+
+    def test_no_utf8(self) -> None:
+        """A place whose name no text can have is one line, and nothing is left there."""
+        self.target = self.directory / os.fsdecode(b"\xff")
+        error = self.assertRaises(ExportError, self.export, self.yolo)
+        self.assertIn("udcff' is not UTF-8", str(error))
+        self.assertEqual(self.here(), ["photos"])
+
     def test_nothing(self) -> None:
         """Where no photo answers, or all of them went, there is no data set."""
         self.assertRaises(ExportError, self.export, self.yolo, Choice(classes=("moth",), every=2,

@@ -84,6 +84,9 @@ def make(
     target = wanted.target
     if target.is_relative_to(origin.store):
         raise ExportError(f"{target} is within the store: what is there is the photos' own")
+    if origin.store.is_relative_to(target):
+        raise ExportError(f"{target} has the store in it, which would go with what is replaced")
+    _utf8(str(target), origin.command)
     _in_the_way(target, wanted.replace)
     chosen = _chosen(catalog, wanted, zone_of)
     numbers = Numbers()
@@ -131,6 +134,15 @@ def _sides(chosen: Chosen, by: By) -> Callable[[Pick], Side]:
 
 
 # ---- its place
+
+
+def _utf8(*texts: str) -> None:
+    """Each can be written down. :raises ExportError: it is none that UTF-8 has."""
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ExportError(f"{ascii(text)} is not UTF-8, as all in a data set is") from None
 
 
 def _in_the_way(target: Path, replace: bool) -> None:
