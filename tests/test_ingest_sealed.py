@@ -2,8 +2,11 @@
 
 import zlib
 
+from camd.photo import CameraId, Reason
 from tests.e2e_door import CAMERA, MOST, BoardCase
 from tests.e2e_talk import KEY, picture
+
+OTHER = CameraId("other")
 
 
 class Sealed(BoardCase):
@@ -33,6 +36,38 @@ class Sealed(BoardCase):
         self.assertEqual(board.lines, ["ACK 1", "NAK 2 jpeg", "ERR verb", "PONG x", "SNAP 1"])
         board.say("DONE 1")
         board.peer.leave()
+
+    def test_answers_that_are_kept(self) -> None:
+        """Whatever is said while answers wait to leave together goes behind them, as it is
+        numbered; what is said before an end, too, and a refusal."""
+        board = self.sealed
+        for seq in (1, 2, 3, 4):
+            board.frame(seq, picture(seq))
+        with self.factory.outbox:
+            self.intake.release()
+            board.say("PING x")
+            self.intake.release()
+            self.fleet.command(CAMERA, "snap").addErrback(lambda _: None)
+            self.intake.refuse_next(Reason.STOPPING)
+            self.intake.release()
+            self.board(key=KEY)
+        self.assertEqual(
+            board.lines,
+            ["ACK 1", "PONG x", "ACK 2", "SNAP 1", "NAK 3 stopping", "ACK 4", "ERR taken"],
+        )
+        self.assertTrue(board.peer.ended)
+
+    def test_gone_with_answers_kept(self) -> None:
+        """Who goes while answers are kept costs the others none of theirs."""
+        self.keys.keys[OTHER] = (KEY,)
+        other = self.board(OTHER, key=KEY)
+        self.sealed.frame(1, picture(1))
+        other.frame(2, picture(2))
+        with self.factory.outbox:
+            self.intake.release()
+            self.sealed.peer.leave()
+            self.intake.release()
+        self.assertEqual((self.sealed.lines, other.lines), ([], ["ACK 2"]))
 
     def test_altered_payload(self) -> None:
         """One bit of the payload, and its CRC put right, are found."""

@@ -1,18 +1,26 @@
 """Photos by HTTP: as they came, in part, small, starred, deleted, and page by page."""
 
 import io
+import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
+from twisted.internet.defer import Deferred, succeed
+from twisted.web.http import Request
+from twisted.web.test.requesthelper import DummyChannel
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.photo import parse_photo_id, photo_id
 from camd.thumbnails import NoPictureError, Thumbnails, available, rounded, shrunk
-from camd.web.answers import Problem
+from camd.web.answers import Problem, Query
+from camd.web.auth import NOBODY
 from camd.web.notice import fixed, notice
-from camd.web.sending import byte_range
+from camd.web.routes import Ask
+from camd.web.sending import Sent, byte_range, send
 from camd.web.telemetry import Ring
 from camd.wire import jpeg
 from tests.e2e_boards import photo
@@ -21,6 +29,13 @@ from tests.pictures import insects
 from tests.web_client import BOOT, WebCase
 
 ONE = "/api/v1/photos/{photo}"
+
+
+class AtOnce:
+    """Workers without a thread."""
+
+    def run(self, work: Callable[[], Any]) -> "Deferred[Any]":
+        return succeed(work())
 
 
 class PartsTests(SynchronousTestCase):
@@ -46,6 +61,25 @@ class PartsTests(SynchronousTestCase):
             self.assertEqual(byte_range(said, 100), wanted, said)
         for said in (b"bytes=100-", b"bytes=-0"):
             self.assertEqual(self.assertRaises(Problem, byte_range, said, 100).status, 416)
+
+    def test_only_the_head(self) -> None:
+        """Who asks for the head of a large file does not make camd read it."""
+        file = Path(self.mktemp())
+        with file.open("wb") as made:
+            made.truncate(1 << 40)
+        channel = DummyChannel()
+        request: Any = Request(channel)
+        request.gotLength(0)
+        request.method, request.clientproto, request.gone = b"HEAD", b"HTTP/1.1", False
+        sent = Sent("x.mp4", 1 << 40, b'"x"', b"video/mp4", b"no-store",
+                    lambda: os.open(file, os.O_RDONLY))  # fmt: skip
+        workers: Any = AtOnce()
+        asked: Any = Ask(request, NOBODY, Query({}), {})
+        answer = self.successResultOf(Deferred.fromCoroutine(send(asked, sent, workers)))
+        self.assertIsNone(answer.body)
+        said = channel.transport.written.getvalue()
+        self.assertIn(b"Content-Length: 1099511627776\r\n", said)
+        self.assertTrue(said.endswith(b"\r\n\r\n"))
 
     def test_small_pictures(self) -> None:
         """At most as wide as asked for, of the same shape, and a picture; junk is none."""
@@ -154,6 +188,9 @@ class PhotosTests(WebCase):
         self.assertEqual(client.get(path).body, large)
         some = client.get(path, Range="bytes=5-2000004")
         self.assertEqual((some.status, some.body), (206, large[5:2_000_005]))
+        head = client.ask("HEAD", path)
+        self.assertEqual((head.status, head.body), (200, b""))
+        self.assertEqual(int(head.headers["content-length"]), len(large))
 
     def test_thumbnail(self) -> None:
         daemon, client = self.web()

@@ -59,7 +59,7 @@ async def send(ask: Ask, file: Sent, workers: Workers) -> Answer:
             status = 206
             headers[b"Content-Range"] = b"bytes %d-%d/%d" % (start, end - 1, file.size)
     try:
-        if end - start > AT_ONCE and ask.request.method == b"GET":
+        if end - start > AT_ONCE:
             piece = Piece(await workers.run(file.open), start, end)
             return _in_pieces(ask, piece, Answer(b"", status, file.kind, headers))
         body = await workers.run(lambda: _read(file, start, end))
@@ -111,6 +111,10 @@ def _in_pieces(ask: Ask, piece: Piece, answer: Answer) -> Answer:
         *answer.headers.items(), (b"Content-Type", answer.type), (b"Content-Length", length),
     ):  # fmt: skip
         request.setHeader(name, value)
+    if request.method == b"HEAD":
+        piece.close()
+        request.finish()
+        return Answer(TAKEN)
 
     def over(result: object) -> None:
         piece.close()
