@@ -1,6 +1,8 @@
 """Labels from other tools: understood as they are meant, or refused with the place."""
 
 import json
+import os
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
@@ -167,6 +169,13 @@ class Names(LabelsCase):
         ):
             self.assertEqual(self.assertRaises(ClassesError, parse_yaml, text).line, line, text)
         self.assertEqual(self.assertRaises(ClassesError, parse_list, "a\n\nb").line, 2)
+
+    def test_long(self) -> None:
+        """What is not understood is refused before long, however much there is of it."""
+        start = time.process_time()
+        for text in ("[a" + " " * 40_000 + "[]", "{1:" + " " * 40_000 + "[}"):
+            self.assertRaises(ClassesError, parse_yaml, f"names: {text}\n")
+        self.assertLess(time.process_time() - start, 0.3)
 
     @settings(deadline=None)
     @given(st.text(max_size=60) | st.text("[]{}'\",: \nab0#-", max_size=60))
@@ -454,6 +463,12 @@ class Commands(LabelsCase, CommandCase):
                              "--skip-wrong")  # fmt: skip
         self.assertEqual((done.returncode, done.stderr.splitlines()), (0, [first]))
         self.assertEqual(self.known(2), ((Annotation("whitefly", box(0.25)),), True))
+
+    def test_a_terminal_is_not_told_what_to_do(self) -> None:
+        """Names from elsewhere are shown, and no more."""
+        (self.labels / os.fsdecode(b"\x1b[2J\xff.txt")).touch()
+        said = self.told(0, "--store", str(self.root), "import", "labels", str(self.labels))
+        self.assertIn("unknown     \N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}.txt", said)
 
     def test_no_labels(self) -> None:
         """What has no labels is told in a line."""

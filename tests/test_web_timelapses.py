@@ -99,13 +99,15 @@ class Films(WebCase):
         self.assertEqual(daemon.stop(), 0)
         for name in (".camd-x.part", "trap-1_00.mp4", "trap-1_01.json"):
             (folder / name).write_text("{}")
+        (folder / "lost+found").mkdir()
+        before.insert(0, "lost+found")
         daemon.start()
         again = Client(port_of(daemon)).sign_in()
         self.assertEqual(self.held("GET", ALL, again.get(HERE), 200)["timelapses"], [film])
         self.assertEqual(self.files(daemon), before)
         self.held("DELETE", ONE, again.ask("DELETE", path), 204)
         self.held("GET", VIDEO, again.get(f"{path}/video"), 404)
-        until(lambda: not self.files(daemon), PATIENCE)
+        until(lambda: self.files(daemon) == ["lost+found"], PATIENCE)
 
     def test_what_fails(self) -> None:
         """A film that cannot be made says why; one of another camera is none of this one's."""

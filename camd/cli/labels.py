@@ -104,7 +104,7 @@ def _hear(source: Path, names: Path | None, find: Find) -> Heard:
 def _complain(heard: Heard, skip_wrong: bool) -> None:
     """:raises click.ClickException: something is wrong, and is not to be skipped."""
     for mistake in heard.mistakes[:SHOWN]:
-        click.echo(str(mistake), err=True)
+        click.echo(_printable(str(mistake)), err=True)
     if heard.mistakes and not skip_wrong:
         raise click.ClickException(
             f"{count(len(heard.mistakes), 'mistake')} in the labels: nothing is taken in; "
@@ -114,7 +114,7 @@ def _complain(heard: Heard, skip_wrong: bool) -> None:
 
 def _tell(heard: Heard, news: News, there: int, dry_run: bool) -> None:
     for name in heard.unknown[:SHOWN]:
-        click.echo(f"unknown     {name}")
+        click.echo(f"unknown     {_printable(name)}")
     if len(heard.unknown) > SHOWN:
         click.echo(f"unknown     and {len(heard.unknown) - SHOWN:,} more")
     verb = "would be said" if dry_run else "said"
@@ -130,3 +130,8 @@ def _tell(heard: Heard, news: News, there: int, dry_run: bool) -> None:
     ):
         if number:
             click.echo(f"{number:,} {what}")
+
+
+def _printable(text: str) -> str:
+    """Without what a terminal would obey, as names from elsewhere may have it."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)

@@ -18,7 +18,7 @@ FILES = ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names")
 """Where the names may stand, in a directory of labels or in the one above."""
 
 _MOST = 10_000
-_SCALAR = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s,\[\]{}"'#](?:[^,\[\]{}#]|(?<=\S)#)*)"""
+_SCALAR = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s,\[\]{}"'#](?:[^,\[\]{}#]|(?<=\S)#)*+)"""
 _ITEM = re.compile(rf"\s*(?:([0-9]{{1,6}})\s*:\s+)?({_SCALAR})\s*(,|$)", re.ASCII)
 _LINE = re.compile(
     r"""(\s*)(?:(-)|(?:'([0-9]{1,6})'|"([0-9]{1,6})"|([0-9]{1,6}))\s*:)\s+(\S.*)""", re.ASCII

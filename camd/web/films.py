@@ -140,7 +140,8 @@ class Films:
         whole = {self.video(film) for film in made} | {_note(film) for film in made}
         for path in self.folder.iterdir():
             if path.name not in whole:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # a folder, say: it is in nobody's way
+                    path.unlink()
 
     def _read(self, path: Path) -> Film | None:
         """The film that *path* tells of, if it is there."""
