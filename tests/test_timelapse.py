@@ -443,6 +443,14 @@ class Films(SynchronousTestCase):
             self.fails("ffmpeg gave up: no such codec", ffmpeg=self.program(script))
         self.fails("exit code 3", ffmpeg=self.program("exit 3"))
 
+    def test_full_disk(self) -> None:
+        """Where ffmpeg leaves with 0 though the end of the film, or all of it, is not there."""
+        put(self.root, [NOON + at for at in range(3)])
+        for size in (-1, -1000, 0):
+            cut = f'for last; do :; done; truncate -s {size} "${{last#file:}}"'
+            script = f'{self.ffmpeg} "$@" && {cut} && echo no space left >&2'
+            self.fails("ffmpeg gave up: no space left", ffmpeg=self.program(script))
+
     def program(self, script: str) -> str:
         path = Path(self.mktemp()).absolute()
         path.write_text(f"#!/bin/sh\n{script}\n")

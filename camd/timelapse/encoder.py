@@ -6,6 +6,7 @@ It is killed where it hangs, and where it crashes only the film is lost.
 import fcntl
 import importlib
 import importlib.util
+import os
 import shutil
 import subprocess
 import tempfile
@@ -119,7 +120,8 @@ class Encoder:
             code = self._process.wait()
         except subprocess.TimeoutExpired:
             raise EncoderError(f"ffmpeg did not end within {_LAST:g} s") from None
-        if code:
+        # On a full disk some versions complain, and leave with 0 all the same.
+        if code or not _whole(self.path):
             raise EncoderError(self._why())
         self._counted.seek(0)
         counts = [line for line in self._counted.read().split() if line.startswith(b"frame=")]
@@ -142,3 +144,22 @@ class Encoder:
         said = [line.strip() for line in lines if line.strip()]
         last = said[-1][:_LONGEST_WORD] if said else f"exit code {self._process.returncode}"
         return f"ffmpeg gave up: {last}"
+
+
+def _whole(path: Path) -> bool:
+    """Whether the boxes of an MP4 file (ISO 14496-12) are all there, the index among them."""
+    kinds = set()
+    at = 0
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        while at < end:
+            file.seek(at)
+            head = file.read(16)
+            size = int.from_bytes(head[:4])
+            if size == 1:
+                size = int.from_bytes(head[8:])
+            if size < 8:
+                return False
+            kinds.add(head[4:8])
+            at += size
+    return at == end and {b"moov", b"mdat"} <= kinds
