@@ -10,6 +10,7 @@ from typing import Any
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from camd.config import Config
 from camd.fleet import Fleet
@@ -68,11 +69,13 @@ class Upkeep:
                 forget.append(camera.id)
         self.fleet.forget(forget)
         done: Deferred[None] = self.store.ask(lambda catalog: catalog.save_camera_states(states))
-        return done.addErrback(
-            lambda failure: log.error(
-                "cameras could not be saved: {why}", why=failure.getErrorMessage()
-            )
-        )
+
+        def failed(failure: Failure) -> None:
+            for state in states:
+                self._saved.pop(state.camera, None)  # the next time, then
+            log.error("cameras could not be saved: {why}", why=failure.getErrorMessage())
+
+        return done.addErrback(failed)
 
     def _is_past(self, id: CameraId, now: float) -> bool:
         camera = self.fleet.cameras[id]

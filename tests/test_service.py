@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import execute
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,6 +13,9 @@ from camd.fleet import Fleet, State
 from camd.ingest.deadlines import Deadlines
 from camd.photo import CameraId
 from camd.service import LOOK, Camd, build
+from camd.store.entry import CameraState
+from camd.store.schema import CatalogError
+from camd.store.store import Store
 from tests.e2e_boards import V2, photo
 from tests.e2e_daemon import DaemonCase, until
 from tests.e2e_talk import Talk
@@ -36,6 +40,26 @@ class Clockwork(SynchronousTestCase):
             return load(None, {}, {"store.path": str(store)})
 
         return build(reload(), reactor, reload), reactor
+
+    def test_what_could_not_be_saved(self) -> None:
+        """A camera that could not be saved is saved the next time, though nothing came from it."""
+        camd, _ = self.camd()
+        camd.fleet.remember(CameraId("trap"), 50.0, 60.0, {})
+        broken = [True]
+        saved: list[CameraState] = []
+
+        class Kept:
+            def save_camera_states(self, states: list[CameraState]) -> None:
+                if broken:
+                    raise CatalogError("the disk is full")
+                saved.extend(states)
+
+        self.patch(Store, "ask", lambda _store, work: execute(work, Kept()))
+        self.successResultOf(camd.upkeep.save())
+        broken.clear()
+        for _ in range(2):
+            self.successResultOf(camd.upkeep.save())
+        self.assertEqual([state.camera for state in saved], ["trap"])
 
     def test_one_failure_stops_nothing(self) -> None:
         """What fails once is tried again when its time comes, and the rest goes on."""

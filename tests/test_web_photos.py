@@ -10,9 +10,9 @@ from typing import Any
 
 from PIL import Image
 from twisted.internet.defer import Deferred, succeed
+from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import Request
 from twisted.web.test.requesthelper import DummyChannel
-from twisted.trial.unittest import SynchronousTestCase
 
 from camd.photo import parse_photo_id, photo_id
 from camd.thumbnails import NoPictureError, Thumbnails, available, rounded, shrunk

@@ -142,7 +142,7 @@ def _utf8(*texts: str) -> None:
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise ExportError(f"{ascii(text)} is not UTF-8, as all in a data set is") from None
+            raise ExportError(f"{text!a} is not UTF-8, as all in a data set is") from None
 
 
 def _in_the_way(target: Path, replace: bool) -> None:
