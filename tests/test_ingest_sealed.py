@@ -1,12 +1,20 @@
 """In a sealed session nothing is believed that nobody has vouched for."""
 
 import zlib
+from contextlib import ExitStack
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from camd.photo import CameraId, Reason
 from tests.e2e_door import CAMERA, MOST, BoardCase
 from tests.e2e_talk import KEY, picture
 
 OTHER = CameraId("other")
+STEPS = (
+    *("turn",) * 2, *("frame",) * 8, *("stored",) * 8, *("ping",) * 4, *("refused",) * 2,
+    "spoilt", "snap", "v1", "half", "wrong", "stop",
+)  # fmt: skip
 
 
 class Sealed(BoardCase):
@@ -137,3 +145,57 @@ class Sealed(BoardCase):
         self.sealed.say("PING two words")
         self.assertEqual(self.sealed.lines, ["ERR syntax"])
         self.assertTrue(self.sealed.peer.ended)
+
+
+class Together(BoardCase):
+    """Answers that are kept until others leave with them."""
+
+    def play(self, steps: list[tuple[str, int]], kept: bool) -> list[tuple[list[str], bool]]:
+        """What each of three boards was told, in order, and whether that was the end.
+
+        :param kept: between one "turn" and the next, answers wait to leave together.
+        """
+        self.setUp()
+        self.configure("wire", window=3)
+        self.keys.keys[CAMERA] = (KEY,)
+        boards = [self.board(key=KEY), self.board("two"), self.board("three")]
+        v1 = self.peer("192.0.2.77")
+        with ExitStack() as stack:
+            steps = [("turn", 0), *steps]
+            for seq, (what, which) in enumerate(steps, 1):
+                board = boards[which]
+                if what == "turn":
+                    stack.close()
+                    if kept:
+                        stack.enter_context(self.factory.outbox)
+                elif what == "frame":
+                    board.frame(seq, picture(seq))
+                elif what == "spoilt":
+                    board.frame(seq, picture(seq)[:-2])
+                elif what == "ping":
+                    board.say(f"PING {seq}")
+                elif what == "snap" and which == 0:
+                    self.fleet.command(CAMERA, "snap").addErrback(lambda _: None)
+                elif what == "v1":
+                    v1.say(b"FrameBegin" + picture(seq) + b"FrameOver")
+                elif what == "half":
+                    board.peer.half_close()
+                elif what == "wrong":
+                    board.say("FRAME")
+                elif what == "stop":
+                    self.factory.stopping = True
+                elif self.intake.waiting and what == "stored":
+                    self.intake.release(which % len(self.intake.waiting))
+                elif self.intake.waiting and what == "refused":
+                    self.intake.refuse_next(Reason.FULL)
+            stack.close()
+            while self.intake.waiting:
+                self.intake.release()
+        return [(board.lines, board.peer.ended) for board in boards] + [(v1.lines, v1.ended)]
+
+    @settings(deadline=None, max_examples=60)
+    @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 2)), min_size=10, max_size=40))
+    def test_nothing_else(self, steps: list[tuple[str, int]]) -> None:
+        """Each board is told the same, in the same order, as if every answer left by itself: in
+        sealed sessions, at the window's end, half-closed, and when camd stops."""
+        self.assertEqual(self.play(steps, kept=True), self.play(steps, kept=False))
