@@ -1,5 +1,6 @@
 """The store keeps its promises once each, and finds them again."""
 
+import errno
 import os
 import shutil
 import stat
@@ -116,6 +117,18 @@ class Promises(StoreCase):
             noted(where, name)
         await gatherResults([self.store.put(photo(seq)) for seq in (2, 3, 4)])
         self.assertEqual(steps, ["fdatasync"] * 3 + ["publish"] * 3 + ["fsync_directory"])
+
+    async def test_two_names(self) -> None:
+        """Where a file can only be linked to its name, a first name that cannot be taken away
+        does not make the photo a refused one, which would be there all the same."""
+
+        def stuck(path: str) -> None:
+            raise OSError(errno.EIO, "stuck", path)
+
+        self.patch(files, "_RENAMEAT2", None)
+        self.patch(os, "unlink", stuck)
+        receipt = await self.store.put(photo(1))
+        self.assertEqual(self.files(), {receipt.path: picture(1)})
 
     async def test_again(self) -> None:
         """The same photo again gets the first one's receipt, be it on its way still, stored just

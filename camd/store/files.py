@@ -133,7 +133,7 @@ def publish(part: str, name: str) -> None:
         if number not in _NO_SUCH_RENAME:
             raise OSError(number, os.strerror(number), name)
     os.link(part, name, follow_symlinks=False)
-    os.unlink(part)
+    _unlink_quietly(part)  # it has its name, whatever becomes of the other one
 
 
 @define(eq=False)
