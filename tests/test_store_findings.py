@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from camd.findings import Annotation, Box, Detection, Flag, Look
 from camd.photo import CameraId
-from camd.store import schema
+from camd.store import annotations, schema
 from camd.store.annotations import AnnotationJournal, Said, parse_annotations
 from camd.store.catalog import Catalog, CatalogReader
 from camd.store.findings import Backlog, Brief, FindingsReader, Model
@@ -327,11 +327,27 @@ class JournalTests(FindingsCase):
         self.assertEqual(self.journal.catch_up(catalog), 2)
         self.assertIsNotNone(FindingsReader(catalog).of(self.photo(3)))
 
+    def test_read_in_pieces(self) -> None:
+        """However long the journal is, all of it is told, and nothing but a torn line is cut."""
+        self.journal.say(self.catalog, [self.said(1, *[0.1] * 20), self.said(2, 0.2, 0.4)])
+        whole = self.journal.path.read_bytes()
+        with self.journal.path.open("ab") as file:
+            file.write(whole[:100])
+        self.patch(annotations, "_PIECE", 64)
+        catalog = self.another()
+        self.assertEqual(self.journal.catch_up(catalog), 2)
+        self.assertEqual(self.journal.path.read_bytes(), whole)
+        for id in (self.photo(1), self.photo(2)):
+            self.assertEqual(FindingsReader(catalog).of(id), self.reader.of(id))
+        self.assertEqual(self.journal.catch_up(catalog), 0)
+
     def test_lines_of_nobody(self) -> None:
         """Lines that make no sense say nothing; the journal is for the group to read, no more."""
         self.journal.say(self.catalog, [self.said(1, 0.1)])
         with self.journal.path.open("a") as file:
             file.write('{"camera": "a"}\n[]\n\\\n')
+            for seq in ("0", "-1", "true", "1.0", "4294967296", "1" + "0" * 30):
+                file.write(self.said(1).line().replace('"seq":1,', f'"seq":{seq},') + "\n")
         self.assertEqual(self.journal.catch_up(self.another()), 1)
         self.assertEqual(os.stat(self.journal.path).st_mode & 0o777, 0o640)
 

@@ -16,7 +16,7 @@ from typing import Any
 from attrs import define, frozen
 
 from camd.findings import Annotation, Findings, parse_box, parse_class
-from camd.photo import CameraId, FrameKey, is_camera_id, parse_boot
+from camd.photo import MAX_SEQ, CameraId, FrameKey, is_camera_id, parse_boot
 from camd.store.catalog import Catalog
 from camd.store.files import FILE_MODE, fsync_directory, write_all
 from camd.store.findings_writer import FindingsWriter
@@ -27,6 +27,7 @@ MOST = 2000
 
 _READ = "annotations read"
 _AT_ONCE = 500
+_PIECE = 4 << 20
 
 
 @frozen
@@ -53,7 +54,7 @@ class Said:
         try:
             said = json.loads(line)
             camera, seq = said["camera"], said["seq"]
-            if not isinstance(seq, int) or not is_camera_id(camera):
+            if type(seq) is not int or not 1 <= seq <= MAX_SEQ or not is_camera_id(camera):
                 raise ValueError("no photo's name")
             key = CameraId(camera), parse_boot(said["boot"]), seq
             return cls(key, parse_annotations(said["annotations"]), said["done"] is True)
@@ -148,18 +149,32 @@ class AnnotationJournal:
         start = int(catalog.recall(_READ) or 0)
         if start > end:
             start = 0
-        if start == end:
-            return 0
-        data = os.pread(fd, end - start, start)
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            # What a crash left of a line counts for nothing, and must not spoil the next one.
-            os.ftruncate(fd, start + whole)
-        said = list(_lines(data[:whole]))
-        for at in range(0, len(said), _AT_ONCE):
-            _tell(catalog, said[at : at + _AT_ONCE], None)
-        catalog.remember(_READ, str(start + whole))
-        return len(said)
+        told = 0
+        while start < end:
+            lines = _whole_lines(fd, start, end)
+            if not lines:
+                # What a crash left of a line counts for nothing, and must not spoil the next one.
+                os.ftruncate(fd, start)
+                break
+            said = list(_lines(lines))
+            for at in range(0, len(said), _AT_ONCE):
+                _tell(catalog, said[at : at + _AT_ONCE], None)
+            start += len(lines)
+            catalog.remember(_READ, str(start))
+            told += len(said)
+        return told
+
+
+def _whole_lines(fd: int, start: int, end: int) -> bytes:
+    """Some whole lines from *start* on, none where there is none: all of them at once may be more
+    than memory has room for, and than one read gives."""
+    data = bytearray()
+    while b"\n" not in data:
+        piece = os.pread(fd, min(_PIECE, end - start - len(data)), start + len(data))
+        if not piece:
+            return b""
+        data += piece
+    return bytes(data[: data.rfind(b"\n") + 1])
 
 
 def _lines(data: bytes) -> Iterator[Said]:
