@@ -475,6 +475,24 @@ class TablesTests(ExportCase):
         self.assertEqual(counts[0], ("2026-08-15T21:00:00+02:00", "gnat", "1", "1"))
         self.assertEqual(len(counts), 4)
 
+    def test_no_formulas(self) -> None:
+        """What people wrote is nothing for a spreadsheet to compute."""
+        self.said(3, Annotation("=1+1", box(0.75)))
+        self.catalog.note(self.entry(3).id, "@SUM(A1)")
+        self.export(
+            lambda folder, chosen, placer: TablesForm(
+                folder, self.catalog, [GREENHOUSE], Choice(), zone_of
+            ),
+            Choice(),
+        )
+        for name, column, wanted in (
+            ("photos", "note", {"", "'@SUM(A1)"}),
+            ("detections", "class", {"'=1+1"}),
+            ("counts", "class", {"'=1+1"}),
+        ):
+            with (self.target / f"{name}.csv").open(newline="") as file:
+                self.assertEqual({row[column] for row in csv.DictReader(file)}, wanted)
+
 
 class Making(ExportCase):
     """There whole or not at all."""

@@ -12,7 +12,7 @@ ROOT = Path(camd.__file__).parent
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     # ground: nouns and rules
-    ("photo", "findings", "histogram", "sparing", "offered"),
+    ("photo", "findings", "histogram", "sparing", "offered", "sheet"),
     ("wire",),
     ("vision",),
     ("config",),
@@ -33,7 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 """Rooms by their floor. A room on the same floor is a stranger."""
 
-GROUND = {"photo", "findings", "wire", "config", "histogram", "sparing"}
+GROUND = {"photo", "findings", "wire", "config", "histogram", "sparing", "sheet"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:

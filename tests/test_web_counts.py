@@ -101,6 +101,16 @@ class Groups(SynchronousTestCase):
         (group,) = grouped(told, By.NIGHT, lambda _: BERLIN)
         self.assertEqual((group.photos, group.total, group.fresh, group.most), (6, 60, 4, 12))
 
+    def test_no_formulas(self) -> None:
+        """A spreadsheet computes nothing that somebody called an insect."""
+        for label, cell in (
+            ('=HYPERLINK("http://x")', '\'=HYPERLINK("http://x")'), ("@a", "'@a"), ("+a", "'+a"),
+            ("-a", "'-a"), (" =a", "' =a"), ("gnat, =a", "gnat, =a"), ("粉虱", "粉虱"),
+        ):  # fmt: skip
+            groups = grouped([Count(0, TRAP, label, 1, 1, 1, 1)], By.DAY, lambda _: BERLIN)
+            _, row = csv.reader(io.StringIO(table(groups, lambda _: BERLIN), newline=""))
+            self.assertEqual(row[1], cell)
+
     @given(counts, st.sampled_from(By), st.sampled_from(ZONES))
     def test_table(self, told: list[Count], by: By, zone: ZoneInfo) -> None:
         """The table reads back as the same."""

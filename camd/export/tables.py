@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from camd.export.choice import Choice, ZoneOf
 from camd.export.picture import Picture, local
 from camd.photo import CameraId
+from camd.sheet import as_text
 from camd.store.catalog import CatalogReader
 from camd.store.findings import FindingsReader
 from camd.store.naming import session_day
@@ -68,7 +69,8 @@ class TablesForm:
                 entry.path, entry.camera, picture.night, taken,
                 stamp(local(entry.received_ms, zone)), entry.width, entry.height, entry.size,
                 entry.boot, entry.seq, "" if entry.trigger is None else entry.trigger.value,
-                int(entry.starred), entry.note, " ".join(sorted(f.value for f in known.flags)),
+                int(entry.starred), as_text(entry.note),
+                " ".join(sorted(f.value for f in known.flags)),
                 known.model, stamp(local(known.looked_ms, zone)) if known.looked_ms else "",
                 int(known.done), len(picture.things), sum(t.fresh for t in picture.things),
             )
@@ -78,7 +80,7 @@ class TablesForm:
                                                              known.model_hash)  # fmt: skip
             self._detections.add(
                 (
-                    entry.path, entry.camera, picture.night, taken, thing.label,
+                    entry.path, entry.camera, picture.night, taken, as_text(thing.label),
                     round(thing.score, 6), *(round(n, 6) for n in thing.box.numbers()),
                     int(thing.fresh), *by,
                 )
@@ -113,8 +115,8 @@ def write_counts(
                 night = session_day(count.start_ms / 1000, zone, starts_at_noon=True)
                 table.add(
                     (
-                        camera, night, stamp(local(count.start_ms, zone)), count.label,
-                        count.photos, count.total, count.fresh, count.most,
+                        camera, night, stamp(local(count.start_ms, zone)),
+                        as_text(count.label), count.photos, count.total, count.fresh, count.most,
                     )
                 )  # fmt: skip
 

@@ -14,6 +14,7 @@ from enum import Enum
 from attrs import define
 
 from camd.photo import CameraId
+from camd.sheet import as_text
 from camd.store.findings import STEP_MS, Count
 from camd.store.naming import session_begin, session_day
 
@@ -108,7 +109,8 @@ def _offset(when: int, zone: tzinfo | None) -> int:
 
 
 def table(groups: Iterable[Group], zone_of: Callable[[CameraId], tzinfo | None]) -> str:
-    """The same as CSV, with a line of `COLUMNS` first; times as ISO 8601 where the camera is."""
+    """The same as CSV, with a line of `COLUMNS` first; times as ISO 8601 where the camera is, and
+    classes that look like formulas as `as_text` has them."""
     text = io.StringIO(newline="")
     write = csv.writer(text)
     write.writerow(COLUMNS)
@@ -119,7 +121,7 @@ def table(groups: Iterable[Group], zone_of: Callable[[CameraId], tzinfo | None])
             for when in (group.since, group.until)
         )
         write.writerow(
-            (group.camera, group.label, since, until, group.name, group.photos, group.total,
-             group.fresh, group.most)
+            (group.camera, as_text(group.label), since, until, group.name, group.photos,
+             group.total, group.fresh, group.most)
         )  # fmt: skip
     return text.getvalue()
