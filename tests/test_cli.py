@@ -6,12 +6,18 @@ import os
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
 import camd
+from camd.findings import Annotation, Box
+from camd.photo import CameraId, parse_boot
+from camd.store.annotations import Said
+from camd.store.catalog import Catalog
+from camd.store.findings import FindingsReader
 from tests.pictures import insects
 
 BOOT = "00c0ffee00c0ffee"
@@ -304,6 +310,38 @@ class Photos(CommandCase):
         self.assertEqual(done.returncode, 0)
         self.assertIn("set aside", done.stderr)
         self.assertIn("nothing is wrong", self.does(*store))
+
+    def test_what_is_on_them(self) -> None:
+        """Photos that the catalog had not are looked at, and what people said of them is known:
+        whether the catalog was lost, or only the photo while the journal was read."""
+        (self.directory / "looks.toml").write_text("[judge]\nenabled = true\n")
+        fix = ("--config", "looks.toml", "--store", str(self.store), "check", "--fix")
+        self.put(1)
+        later = self.put(2)
+        data = later.read_bytes()
+        later.unlink()
+        journal = self.store / ".camd" / "annotations.jsonl"
+        journal.parent.mkdir(exist_ok=True)
+        box = Annotation("gnat", Box(0.25, 0.25, 0.5, 0.5))
+        said = [Said((CameraId("greenhouse-1"), parse_boot(BOOT), seq), (box,), True)
+                for seq in (1, 2)]  # fmt: skip
+        journal.write_text("".join(f"{each.line()}\n" for each in said))
+        self.does(*fix)
+        self.assertEqual(self.on_photos(), ({1: ("gnat",)}, 1))
+        later.write_bytes(data)
+        self.does(*fix)
+        self.assertEqual(self.on_photos(), ({1: ("gnat",), 2: ("gnat",)}, 2))
+
+    def on_photos(self) -> tuple[dict[int, tuple[str, ...]], int]:
+        """Of each photo what a person saw on it; and how many wait to be looked at."""
+        with closing(Catalog.open(self.store / ".camd" / "catalog.sqlite")) as catalog:
+            reader = FindingsReader(catalog)
+            seen = {}
+            for entry in catalog.photos():
+                known = reader.of(entry.id)
+                if known is not None:
+                    seen[entry.key[2]] = tuple(each.label for each in known.annotations)
+            return seen, reader.backlog().waiting
 
     def test_in_use(self) -> None:
         """While a camd has the store it can be checked but not mended; what it has just begun to

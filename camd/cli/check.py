@@ -12,6 +12,7 @@ import click
 from camd.cli.bar import bar, count
 from camd.cli.settings import configured, existing_store, own_directory, plain_errors
 from camd.config import Loaded
+from camd.store.annotations import AnnotationJournal
 from camd.store.catalog import Catalog, CatalogDamagedError
 from camd.store.check import CheckReport
 from camd.store.check import check as check_store
@@ -31,7 +32,9 @@ def check(loaded: Loaded, fix: bool) -> int:
 
     With --fix the catalog is brought level with the files, or built anew; damaged photos are
     moved aside into .camd/damaged, and what was never finished is removed. Nothing else is
-    deleted. The exit code is 1 if something is wrong, and was not put right.
+    deleted. Photos that the catalog did not have are looked at where photos are looked at, and
+    what people said of them is known again. The exit code is 1 if something is wrong, and was not
+    put right.
     """
     root = existing_store(loaded)
     with ExitStack() as stack:
@@ -42,9 +45,12 @@ def check(loaded: Loaded, fix: bool) -> int:
             catalog = stack.enter_context(closing(_open(own_directory(loaded), fix, stack)))
         except CatalogDamagedError as error:
             raise click.ClickException(f"{error}; camd check --fix rebuilds it") from error
+        if fix:
+            catalog.keep_backlog(loaded.config.looks)
         started = time.time()
         report = _run(root, catalog, fix)
         if fix:
+            AnnotationJournal(root).catch_up(catalog, anew=bool(report.unknown))
             catalog.checkpoint()
         elif _in_use(own_directory(loaded)):
             _without_new(report, root, started - _ON_ITS_WAY)

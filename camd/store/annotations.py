@@ -120,14 +120,18 @@ class AnnotationJournal:
                 raise
             return _tell(catalog, said, os.fstat(fd).st_size)
 
-    def catch_up(self, catalog: Catalog) -> int:
-        """The catalog knows all that was ever said. :returns: how many lines were news to it.
+    def catch_up(self, catalog: Catalog, anew: bool = False) -> int:
+        """The catalog knows all that was ever said.
 
+        :param anew: from the first line on: it has photos that it had not when it was told.
+        :returns: how many lines it was told.
         :raises OSError: the journal is there and cannot be read.
         """
         if not self.path.exists():
             return 0
         with self._open() as fd:
+            if anew:
+                catalog.remember(_READ, "0")
             return self._read_on(fd, catalog)
 
     @contextmanager

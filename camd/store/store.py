@@ -226,12 +226,13 @@ class Store:
 
     def _level(self, catalog: Catalog, dirty: DirtyList) -> LevelReport:
         started = time.monotonic()
-        if catalog.rebuild_owed or not dirty.whole:
+        anew = catalog.rebuild_owed or not dirty.whole
+        if anew:
             report = rebuild(self.root, catalog, _measure)
         else:
             report = level(self.root, catalog, dirty.folders, _measure)
         dirty.turn()
-        AnnotationJournal(self.root).catch_up(catalog)
+        AnnotationJournal(self.root).catch_up(catalog, anew and report.added > 0)
         if catalog.checkpoint():
             dirty.clear()
         if report.added or report.gone or report.broken or report.leftovers:
