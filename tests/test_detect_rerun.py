@@ -6,6 +6,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from camd.cli.detect import farewell
 from camd.config import CameraEntry, Config
 from camd.config.looking import DetectConfig
 from camd.detect.crew import Rules
@@ -98,7 +99,10 @@ class RerunTests(RerunCase):
         self.rerun.stop()
         self.successResultOf(done)
         self.assertEqual(self.hands.alive, [])
+        self.assertIn("goes on from here", farewell([Range()]))
         self.assertEqual(self.through(), [4, 5, 6, 7, 8, 9])
+        self.assertIn("begins anew", farewell([Range(), Range(again=True)]))
+        self.assertEqual(self.through(again=True), list(range(1, 10)))
 
     def test_as_it_goes(self) -> None:
         """What was seen is written down soon, not at the end."""

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,8 +62,9 @@ def detect(
     """Let a model look at the photos that are in the store: those that it has not seen yet, of
     these cameras or of all.
 
-    May be called while camd runs. Ctrl-C ends it, and the same command goes on from there. What
-    was set aside, because it could not be looked at, is left out until --retry.
+    May be called while camd runs. Ctrl-C ends it, and the same command goes on from there; with
+    --again, from the beginning. What was set aside, because it could not be looked at, is left out
+    until --retry.
     """
     root = existing_store(loaded)
     with plain_errors(), closing(Catalog.open(own_directory(loaded) / "catalog.sqlite")) as catalog:
@@ -213,6 +214,12 @@ class _Look:
         click.echo("; ".join(parts))
 
 
+def farewell(ranges: Iterable[Range]) -> str:
+    """What is told after Ctrl-C: who wanted all photos once more gets all of them once more."""
+    where = "begins anew" if any(each.again for each in ranges) else "goes on from here"
+    return f"stopped; the same command {where}"
+
+
 def _run(look: _Look, ranges: Sequence[tuple[Outfit, Range]]) -> int:
     from twisted.internet import reactor
 
@@ -226,7 +233,7 @@ def _run(look: _Look, ranges: Sequence[tuple[Outfit, Range]]) -> int:
         raise click.ClickException(look.failure.getErrorMessage())
     look.tell()
     if look.stopped:
-        click.echo("stopped; the same command goes on from here")
+        click.echo(farewell(range for _, range in ranges))
     return int(look.stopped)
 
 
