@@ -1,5 +1,6 @@
 """What was found on photos, on the page: seen, put right by hand, counted; and nothing is lost."""
 
+import json
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -157,8 +158,8 @@ class CorrectedByHand(FoundCase):
         self.assert_fine(page)
 
     def test_nothing_is_lost(self) -> None:
-        """What camd does not have yet is kept, over a page that is loaded anew; and what another
-        one said meanwhile is not overwritten without a question."""
+        """What camd does not have yet is kept, another tab's too, over a page that is loaded anew;
+        and what somebody else said meanwhile is not overwritten without a question."""
         self.trap()
         page = self.photo_page(1, 1)
         # The browser's own question, whether to leave, would wait for an answer here.
@@ -168,6 +169,9 @@ class CorrectedByHand(FoundCase):
         page.open(f"{self.url}#/photo/{quote(self.name(1))}")
         page.until(f"{MARKS}.length === 1")
         page.run("(() => { window.fetch = () => Promise.reject(new TypeError('gone')); })()")
+        tab = {"body": {"annotations": [{"class": "gnat", "box": [0.1, 0.1, 0.2, 0.2]}]}}
+        kept = json.dumps({self.name(2): {**tab, "tag": "none"}})
+        page.run(f"localStorage.setItem('camd-unsaved', {json.dumps(kept)})")
         page.run(f"{MARKS}[0].focus()")
         page.key("c")
         page.shows("Not saved yet")
@@ -175,6 +179,7 @@ class CorrectedByHand(FoundCase):
         page.open("about:blank")
         page.open(f"{self.url}#/photo/{quote(self.name(1))}")
         until(lambda: self.said(1) == [("whitefly", True)])
+        until(lambda: self.said(2) == [("gnat", True)])
         page.until(f"{MARKS}.length === 1 && document.querySelector('.mark.person')")
         page.until("!localStorage.length")
 

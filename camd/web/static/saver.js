@@ -9,11 +9,16 @@ const WAITS = [1000, 2000, 5000, 10000, 15000];
 
 class Saver {
   #jobs = new Map();
+  // Those of them that are kept in the browser; what else is kept is another tab's.
+  #mine = new Set();
   #saved = new Map();
   #listeners = new Set();
 
   constructor() {
-    for (const [id, { body, tag }] of Object.entries(this.#kept())) this.#jobs.set(id, job(body, tag));
+    for (const [id, { body, tag }] of Object.entries(this.#kept())) {
+      this.#jobs.set(id, job(body, tag));
+      this.#mine.add(id);
+    }
     addEventListener("beforeunload", (event) => this.#jobs.size && event.preventDefault());
     addEventListener("online", () => this.resume());
   }
@@ -132,9 +137,12 @@ class Saver {
     }
   }
   #keep() {
-    const said = Object.fromEntries([...this.#jobs].map(([id, { body, tag }]) => [id, { body, tag }]));
+    const said = this.#kept();
+    for (const id of this.#mine) delete said[id];
+    for (const [id, { body, tag }] of this.#jobs) said[id] = { body, tag };
+    this.#mine = new Set(this.#jobs.keys());
     try {
-      if (this.#jobs.size) localStorage.setItem(PLACE, JSON.stringify(said));
+      if (Object.keys(said).length) localStorage.setItem(PLACE, JSON.stringify(said));
       else localStorage.removeItem(PLACE);
     } catch {
       // Without storage it is kept as long as the page is open.
