@@ -15,7 +15,9 @@ from twisted.logger import Logger
 log = Logger()
 
 
-@define(eq=False)
+# Whoever starts a process asks what each signal's handler is, and Python then says it in words:
+# with all that hangs on it these would be megabytes, and seconds.
+@define(eq=False, repr=False)
 class Signals:
     """:ivar rehash: called in the reactor's thread on SIGHUP; *upgrade* on SIGUSR2.
     :ivar stopping: whether the end was asked for."""

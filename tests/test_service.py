@@ -1,5 +1,6 @@
 """The rooms together: what the daemon does by the clock, and what it saves."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from camd.fleet import Fleet, State
 from camd.ingest.deadlines import Deadlines
 from camd.photo import CameraId
 from camd.service import LOOK, Camd, build
+from camd.signals import Signals
 from camd.store.entry import CameraState
 from camd.store.schema import CatalogError
 from camd.store.store import Store
@@ -78,6 +80,19 @@ class Clockwork(SynchronousTestCase):
         self.assertEqual(len(looks), 3)
         self.assertEqual(len(ticks), int(3 * LOOK))
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 3)
+
+
+class Handlers(SynchronousTestCase):
+    def test_in_few_words(self) -> None:
+        """Whoever starts a process has Python say what handles each signal: that takes no time,
+        however much there is behind it."""
+        for number in (signal.SIGHUP, signal.SIGUSR2, signal.SIGTERM, signal.SIGINT):
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
+        house = ["camera"] * 100_000
+        Signals(house, house.clear, house.clear).install()
+        said = repr(signal.getsignal(signal.SIGHUP))
+        self.assertIn("Signals", said)
+        self.assertLess(len(said), 300)
 
 
 class Swept(WebCase):
