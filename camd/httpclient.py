@@ -126,6 +126,7 @@ class _MeteredFactory(WrappingFactory):
 
     def __init__(self, wrapped: Any, meter: _Meter) -> None:
         super().__init__(wrapped)
+        wrapped.noisy = False  # a line when it begins and one when it ends, for each request
         self.meter = meter
 
 

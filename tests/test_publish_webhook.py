@@ -11,6 +11,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import deferLater
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import Request
 
@@ -99,6 +100,22 @@ class Posting(HookCase):
             said["data"]["url"],
             "https://cameras.example.org/api/v1/photos/trap~00c0ffee00c0ffee-7/image",
         )
+
+    async def test_unsaid(self) -> None:
+        """What is delivered is not a line in the log each time."""
+        lines: list[str] = []
+
+        def hear(event: dict[str, Any]) -> None:
+            if "twisted.web" in event.get("log_namespace", ""):
+                lines.append(str(event.get("log_format")))
+
+        globalLogPublisher.addObserver(hear)
+        self.addCleanup(globalLogPublisher.removeObserver, hear)
+        publisher = self.publisher(webhook=(self.hook(),))
+        await self.begun(publisher)
+        self.tell(publisher, "one")
+        await true(lambda: publisher.delivered.get(target_of(self.hook())))
+        self.assertEqual(lines, [])
 
     async def test_findings(self) -> None:
         """What was found is told by class, with boxes, and what is new."""
@@ -438,17 +455,28 @@ class Preparing(PublishCase):
 
     def test_files(self) -> None:
         """A secret or authorities that cannot be read are one line at the start."""
-        nothing = Path(self.mktemp())
+        nothing, empty, wrong = (Path(self.mktemp()) for _ in range(3))
+        empty.write_text(" \n")
+        wrong.write_text("whsec_no-base64\n")
         for changes, words in (
+            *(
+                ({"webhook": (WebhookEntry("http://x", secret_file=path),)}, words)
+                for path, words in (
+                    (nothing, "webhook.secret_file"),
+                    (empty, "there is nothing in it"),
+                    (wrong, "what is behind whsec_ is no base64"),
+                )
+            ),
             (
-                {"webhook": (WebhookEntry("http://x", secret_file=nothing),)},
-                "webhook.secret_file",
+                {"webhook": (WebhookEntry("http://x", secret=Secret("whsec_"), name="phone"),)},
+                "webhook.secret: that of phone: what is behind whsec_",
             ),
             ({"publish": evolve(QUICK, ca=nothing)}, "publish.ca"),
         ):
             error = self.assertRaises(PublishError, self.publisher, **changes)
             self.assertIn(words, str(error))
             self.assertNotIn("\n", str(error))
+            self.assertNotIn("no-base64", str(error))
             self.config = evolve(self.config, webhook=(), publish=QUICK)
 
     async def test_reload(self) -> None:

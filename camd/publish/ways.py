@@ -84,12 +84,25 @@ def _authorities(key: str, path: Path) -> Any:
 
 
 def _secret(hook: WebhookEntry) -> str:
+    """What *hook*'s requests are signed with; "" where they are not to be."""
     if hook.secret_file is None:
-        return hook.secret.reveal
+        key, secret = f"webhook.secret: that of {hook.name or 'a hook'}", hook.secret.reveal
+    else:
+        key, secret = f"webhook.secret_file: {hook.secret_file}", _read(hook.secret_file)
+        if not secret:
+            raise PublishError(f"{key}: there is nothing in it")
     try:
-        return hook.secret_file.read_text("utf-8").strip()
+        webhook.key_of(secret)
+    except ValueError:
+        raise PublishError(f"{key}: what is behind whsec_ is no base64") from None
+    return secret
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
     except OSError as error:
         why = error.strerror
     except UnicodeDecodeError:
         why = "it is not UTF-8"
-    raise PublishError(f"webhook.secret_file: {hook.secret_file}: {why}")
+    raise PublishError(f"webhook.secret_file: {path}: {why}")

@@ -4,7 +4,6 @@ The signature is ``v1,`` and the base64 of the HMAC-SHA256 of ``<id>.<timestamp>
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -58,12 +57,15 @@ def body(hook: WebhookEntry, letter: Letter) -> str:
 
 
 def key_of(secret: str) -> bytes:
-    """The bytes that *secret* stands for: those behind ``whsec_`` in base64, else its own."""
+    """The bytes that *secret* stands for: those behind ``whsec_`` in base64, else its own.
+
+    :raises ValueError: there is no base64, or nothing.
+    """
     if secret.startswith("whsec_"):
-        try:
-            return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-        except binascii.Error:
-            pass
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        if not key:
+            raise ValueError("nothing is behind whsec_")
+        return key
     return secret.encode("utf-8")
 
 
