@@ -316,6 +316,24 @@ class Coming(MqttCase):
         await self.kept(STATE.replace("farm", "barn"))
         await true(lambda: not [topic for topic in self.listener.kept if "farm" in topic])
 
+    async def test_switched_off(self) -> None:
+        """A broker that is to hear no more keeps nothing of what it was told, however much that
+        is; switched on again, it hears all anew."""
+        publisher = await self.joined()
+        cameras = [CameraId(f"trap-{number}") for number in range(60)]
+        for id in cameras:
+            self.camera(publisher, id)
+            publisher.news.tell(Kind.CAME, id, "came")
+        await self.kept("camd/farm/trap-59/state")
+        self.config = evolve(self.config, mqtt=evolve(self.mqtt(), url=""))
+        publisher.sync()
+        await true(lambda: not self.listener.kept, why=f"{sorted(self.listener.kept)[:3]}")
+        self.config = evolve(self.config, mqtt=self.mqtt())
+        publisher.sync()
+        await self.there(publisher)
+        await self.kept("homeassistant/device/camd_farm_C_trap-59/config")
+        self.assertEqual(self.listener.kept["camd/farm/status"], b"online")
+
     async def test_farewell(self) -> None:
         """A stop says so; a change of process does not."""
         publisher = await self.joined()

@@ -5,7 +5,7 @@ does. Events are not retained; what must not be lost, alerts, comes by the outbo
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -196,19 +196,33 @@ class Bridge:
         former, self._former = self._former, None
         if former is None or former == self.topics:
             return
-        for id in sorted(self._before):
-            self._erase(former, id)
-        for topic in (former.config(None), former.of(None, "state"), former.status):
-            self.broker.publish(topic, b"", retain=True)
+        self._erase_all(former, self._before)
         self._before.clear()
         self.save()
 
-    def _erase(self, topics: Topics, id: CameraId) -> None:
+    def withdraw(self) -> None:
+        """The broker is to hear no more: nothing that was told is left with it, where it is
+        there."""
+        if not self.broker.connected:
+            return
+        # What is not acknowledged before the connection ends would be lost by QoS 1.
+        self._erase_all(self.topics, {*self._before, *self._known}, qos=0)
+        self._before.clear()
+        self._known.clear()
+        self.save()
+
+    def _erase_all(self, topics: Topics, ids: Iterable[CameraId], qos: int = -1) -> None:
+        for id in sorted(ids):
+            self._erase(topics, id, qos)
+        for topic in (topics.config(None), topics.of(None, "state"), topics.status):
+            self.broker.publish(topic, b"", retain=True, qos=qos)
+
+    def _erase(self, topics: Topics, id: CameraId, qos: int = -1) -> None:
         for topic in (
             topics.config(id),
             *(topics.of(id, last) for last in ("state", "availability", "image")),
         ):
-            self.broker.publish(topic, b"", retain=True)
+            self.broker.publish(topic, b"", retain=True, qos=qos)
 
     def say(self) -> None:
         """What has changed since the last time is said."""

@@ -215,7 +215,10 @@ class Publisher:
             if self.bridge.broker.mqtt == config.mqtt:
                 self.bridge.refresh()
                 return
-            self._end_bridge(offline=True)
+            leaving = self.bridge.broker.mqtt.url != config.mqtt.url
+            if leaving:
+                self.bridge.withdraw()
+            self._end_bridge(offline=not leaving)
         if not config.mqtt.url:
             return
         if self._workers is None:
