@@ -11,6 +11,8 @@ from tests.e2e_boards import V2, photo
 from tests.e2e_daemon import Daemon, until
 from tests.e2e_lasting import LastingCase, pid_of
 from tests.e2e_talk import Talk
+from tests.models import build
+from tests.pictures import insects
 from tests.publish_world import Listener, Mosquitto
 
 
@@ -154,3 +156,57 @@ class PublishDaemonTests(LastingCase):
         self.assert_refuses_to_start(daemon, "alert[#1].when", "silent > 2 h")
         daemon = self.telling('secret_file = "/nowhere/secret"')
         self.assert_refuses_to_start(daemon, "webhook.secret_file: /nowhere/secret")
+
+
+class CountingDaemonTests(LastingCase):
+    """One daemon with a model, and a receiver."""
+
+    def test_counted(self) -> None:
+        """So many new insects in a night, found by a network and counted in the catalog, are an
+        alert: when there are enough and not before, once, over a restart too."""
+        hooks = Hooks()
+        self.addCleanup(hooks.close)
+        model = build(self.directory() / "insects.onnx", size=320)
+        rules = f"""
+            [detect]
+            model = "{model}"
+            order = "oldest"
+            priority = "normal"
+            [publish]
+            look = "1 s"
+            [[webhook]]
+            url = "{hooks.url}"
+            events = ["found", "alert"]
+            [[alert]]
+            when = "insect >= {{enough}} per night"
+            [[alert]]
+            when = "wasp >= 1 per night"
+            """
+        daemon = self.daemon(rules.format(enough=1000), "--web", "off")
+        self.addCleanup(self.end, daemon)
+        daemon.start()
+        board = V2(daemon.port, Talk("trap"))
+        for seq in (1, 2):
+            self.assertEqual(board.photo(seq, insects(seq)), f"ACK {seq}")
+        until(lambda: len(hooks.of("found")) == 2, 20, "both photos are looked at")
+        fresh = sum(each["findings"]["fresh"]["insect"] for each in hooks.of("found"))
+        self.assertGreater(fresh, 2)
+        config = daemon.config.read_text()
+        daemon.config.write_text(config.replace("1000", str(fresh + 1)))
+        daemon.signal(signal.SIGHUP)
+        self.assertEqual(board.photo(3, insects(3)), "ACK 3")
+        until(lambda: hooks.of("alert"), 20, "there are enough")
+        more = hooks.of("found")[2]["findings"]["fresh"]["insect"]
+        board.close()
+        self.assertEqual(daemon.stop(), 0)
+        daemon.start()
+        board = V2(daemon.port, Talk("trap", "00c0ffee00c0ffef"))
+        self.assertEqual(board.photo(1, insects(4)), "ACK 1")
+        until(lambda: len(hooks.of("found")) == 4, 20, "another is looked at")
+        board.close()
+        self.assertEqual(daemon.stop(), 0)
+        (told,) = hooks.of("alert")
+        self.assertEqual(told["camera"], "trap")
+        self.assertEqual(told["text"], f"{fresh + more} insect this night")
+        self.assertEqual(told["alert"]["rule"], f"insect >= {fresh + 1} per night")
+        self.assertNotIn("Traceback", daemon.said)
