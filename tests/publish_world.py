@@ -17,7 +17,7 @@ from typing import Any
 from attrs import define, evolve, field
 from twisted.internet import reactor as _reactor
 from twisted.internet import tcp
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import deferLater
 from twisted.mail import smtp
 from twisted.trial.unittest import TestCase
@@ -30,6 +30,7 @@ from camd.fleet import Camera, Fleet
 from camd.news import News
 from camd.photo import Boot, CameraId, Door, Receipt
 from camd.publish import Publisher
+from camd.store.entry import Entry
 from tests.e2e_daemon import until
 from tests.tools import tool
 
@@ -79,13 +80,23 @@ def findings(*labels: str, fresh: bool = True) -> Findings:
 
 @define
 class Folder:
-    """A store, as far as a publisher looks at it."""
+    """A store, as far as a publisher looks at it.
+
+    :ivar newest: what its catalog has.
+    """
 
     root: Path
+    newest: Entry | None = None
 
     @property
     def own(self) -> Path:
         return self.root / ".camd"
+
+    def ask(self, work: Callable[[Any], Any]) -> "Deferred[Any]":
+        return succeed(work(self))
+
+    def latest(self, camera: CameraId) -> Entry | None:
+        return self.newest
 
 
 class PublishCase(TestCase):

@@ -18,9 +18,10 @@ from camd.config.telling import AlertEntry, MqttConfig
 from camd.config.when import read_when
 from camd.fleet import Command
 from camd.news import Kind
-from camd.photo import CameraId
+from camd.photo import CameraId, Receipt
 from camd.publish import Publisher, PublishError, broker
 from camd.publish.discovery import EVENTS, Device, Topics, document, hub, slug, without
+from camd.store.entry import Entry
 from tests.pictures import insects
 from tests.publish_world import (
     TRAP,
@@ -169,16 +170,28 @@ class Telling(MqttCase):
             stored = evolve(receipt(), size=len(photo))
             publisher.news.tell(Kind.PHOTO, TRAP, "trap/x.jpg", stored)
             if photos == "none":
-                await true(lambda: b'"image"' not in self.listener.kept[CONFIG])
+                self.listener.kept[topic] = photo
+                await true(lambda: b'"photo": {"p": "image"}' in self.listener.kept[CONFIG])
+                await true(lambda: topic not in self.listener.kept)
                 publisher.stop()
                 continue
             await true(lambda: topic in self.listener.kept)
             image = self.listener.kept.pop(topic)
+            if photos == "full":
+                await self.anew(publisher, stored, topic, image)
             self.assertEqual(image[:2], b"\xff\xd8")
             self.assertEqual(image == photo, photos == "full")
             self.assertLess(len(image), len(photo) + 1)
             publisher.stop()
         self.assertNotIn(topic, self.listener.kept)
+
+    async def anew(self, publisher: Publisher, stored: Receipt, topic: str, image: bytes) -> None:
+        """A broker that hears all anew hears of a photo that only the catalog knows, too."""
+        camera = publisher.fleet.cameras[TRAP]
+        camera.photos, camera.latest = 1, None
+        self.folder.newest = Entry.of(stored)
+        self.listener.say("homeassistant/status", "online")
+        await true(lambda: self.listener.kept.pop(topic, None) == image, why="it is told anew")
 
     async def test_found(self) -> None:
         """Each class that was seen has a sensor with today's number of new ones, over a restart

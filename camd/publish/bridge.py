@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import astuple, define, field
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -21,6 +21,7 @@ from camd.photo import CameraId, Receipt, is_camera_id
 from camd.publish import discovery
 from camd.publish.alerts import Counts
 from camd.publish.broker import OFFLINE, ONLINE, Broker, instance_of
+from camd.publish.courier import UndeliveredError
 from camd.publish.discovery import Device, Topics
 from camd.publish.letter import Letter, counted, iso, of_findings, plain
 from camd.publish.order import read_order
@@ -29,6 +30,7 @@ from camd.publish.tally import Tally
 from camd.sparing import Sparing
 from camd.store.entry import Entry
 from camd.store.opening import read_photo
+from camd.store.schema import CatalogError
 from camd.thumbnails import NoPictureError, shrunk
 from camd.workers import BusyError, Workers
 
@@ -40,6 +42,9 @@ WIDTH = 640
 
 AT_ONCE = 200
 """Cameras that are told of in one go; the rest has its turn with the next."""
+
+LEAVING = 10.0
+"""Seconds that a broker has for what is taken back when it is to hear no more."""
 
 READ_AT_ONCE = 16
 """Photos that are read and made small at the same time."""
@@ -63,6 +68,7 @@ class Bridge:
     """A `camd.publish.courier.Way`, for alerts.
 
     :ivar root: where photos lie.
+    :ivar newest: of a camera, by the catalog.
     :ivar joined: told when the broker is there.
     :ivar save: called when `memory` has changed.
     :ivar now: unix seconds.
@@ -75,19 +81,21 @@ class Bridge:
     now: Callable[[], float]
     workers: Workers
     counts: Callable[[], Counts | None]
+    newest: "Callable[[CameraId], Deferred[Entry | None]]"
     joined: Callable[[], None]
     save: Callable[[], None]
     topics: Topics = field(init=False)
     broker: Broker = field(init=False)
     tally: Tally = field(init=False)
     _dirty: dict[CameraId, None] = field(factory=dict)
-    _photos: dict[CameraId, Receipt] = field(factory=dict)
+    _photos: dict[CameraId, Receipt | None] = field(factory=dict)
     _reading: set[CameraId] = field(factory=set)
     _known: dict[CameraId, dict[str, Any]] = field(factory=dict)
     _before: set[CameraId] = field(factory=set)
     _poor: set[CameraId] = field(factory=set)
     _connected: int = -1
     _former: Topics | None = None
+    _leaving: bool = False
     _sparing: Sparing = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -125,7 +133,7 @@ class Bridge:
     def is_told(self, camera: CameraId) -> bool:
         """Whether the broker is to hear of *camera*."""
         only = self.config().mqtt.cameras
-        return camera in self.fleet and (not only or camera in only)
+        return camera in self.fleet and (not only or camera in only) and not self._leaving
 
     def hear(self, item: Item) -> None:
         """A listener of `News`."""
@@ -182,8 +190,8 @@ class Bridge:
         for id, camera in self.fleet.cameras.items():
             if self.is_told(id):
                 self._dirty[id] = None
-                if camera.latest is not None:
-                    self._photos.setdefault(id, camera.latest)
+                if camera.photos:
+                    self._photos.setdefault(id, camera.latest)  # None: the catalog knows
         self.joined()
 
     def refresh(self) -> None:
@@ -202,14 +210,16 @@ class Bridge:
 
     def withdraw(self) -> None:
         """The broker is to hear no more: nothing that was told is left with it, where it is
-        there."""
-        if not self.broker.connected:
-            return
-        # What is not acknowledged before the connection ends would be lost by QoS 1.
-        self._erase_all(self.topics, {*self._before, *self._known}, qos=0)
+        there; then the connection ends."""
+        self._leaving = True
+        # By QoS 1 it comes behind all that still waits to be sent, and is known to be there.
+        self._erase_all(self.topics, {*self._before, *self._known}, qos=1)
         self._before.clear()
         self._known.clear()
-        self.save()
+        last = self.broker.deliver(self.topics.status, b"", retain=True)
+        last.addTimeout(LEAVING, self.reactor)
+        last.addErrback(lambda failure: failure.trap(UndeliveredError, TimeoutError))
+        last.addCallback(lambda _: self.broker.stop(offline=False))
 
     def _erase_all(self, topics: Topics, ids: Iterable[CameraId], qos: int = -1) -> None:
         for id in sorted(ids):
@@ -255,6 +265,10 @@ class Bridge:
         if mqtt.discovery:
             now = discovery.document(self.topics, device)
             before = self._known.get(id)
+            if before is None and id in self._before and not device.photos:
+                # A part that is left out stays there: it may have been told by another process.
+                before = {"cmps": {"photo": {"p": "image"}}}
+                publish(self.topics.of(id, "image"), b"", retain=True)
             if before != now:
                 told = discovery.without(before, now) if before else now
                 publish(self.topics.config(id), discovery.text(told), retain=True)
@@ -308,7 +322,7 @@ class Bridge:
         self._poor.discard(id)
         self.save()
 
-    def _show(self, id: CameraId, receipt: Receipt) -> None:
+    def _show(self, id: CameraId, receipt: Receipt | None) -> None:
         small = self.config().mqtt.photos == "thumbnail"
         self._reading.add(id)
 
@@ -316,16 +330,21 @@ class Bridge:
             self._reading.discard(id)
             return result
 
-        def read(data: bytes) -> None:
-            if self.is_told(id):
+        def look(entry: Entry | None) -> "Deferred[bytes] | None":
+            if entry is None:
+                return None
+            return self.workers.run(lambda: _picture(self.root, entry, small))
+
+        def read(data: bytes | None) -> None:
+            if data is not None and self.is_told(id):
                 self.broker.publish(self.topics.of(id, "image"), data, retain=True)
 
         def failed(failure: Failure) -> None:
-            if not failure.check(OSError, NoPictureError, BusyError):
+            if not failure.check(OSError, NoPictureError, BusyError, CatalogError):
                 log.failure("{camera}: its photo cannot be published", failure, camera=id)
 
-        done = self.workers.run(lambda: _picture(self.root, Entry.of(receipt), small))
-        done.addBoth(over).addCallbacks(read, failed)
+        entry = self.newest(id) if receipt is None else succeed(Entry.of(receipt))
+        entry.addCallback(look).addBoth(over).addCallbacks(read, failed)
 
     # ---- alerts, by the outbox
 

@@ -151,10 +151,10 @@ class Broker:
         """Said, where the broker is there. *qos*: -1 is what the configuration says."""
         self._publish(topic, payload, retain, self.mqtt.qos if qos < 0 else qos, None)
 
-    def deliver(self, topic: str, payload: bytes) -> "Deferred[None]":
+    def deliver(self, topic: str, payload: bytes, retain: bool = False) -> "Deferred[None]":
         """Fires when the broker has it; fails with `UndeliveredError`."""
         done: Deferred[None] = Deferred()
-        if not self._publish(topic, payload, False, max(1, self.mqtt.qos), done):
+        if not self._publish(topic, payload, retain, max(1, self.mqtt.qos), done):
             why = f"{self.host}: the broker is away: {self.why}"
             done.errback(UndeliveredError(why, untried=True))
         return done

@@ -133,15 +133,18 @@ class Publisher:
             self._workers = None
         self.courier.stop()
 
-    def _end_bridge(self, offline: bool) -> None:
+    def _end_bridge(self, offline: bool, leaving: bool = False) -> None:
         ended, self.bridge = self.bridge, None
         if self._saying is not None and self._saying.running:
             self._saying.stop()
         if ended is not None:
             self.courier.no_lane(bridge.TARGET)
+            if leaving:
+                ended.withdraw()
+            else:
+                ended.broker.stop(offline)
             if self._memory is not None:
                 self._memory["mqtt"] = ended.memory()
-            ended.broker.stop(offline)
 
     def _recall(self) -> None:
         """What was remembered is known again, then all begins."""
@@ -215,10 +218,7 @@ class Publisher:
             if self.bridge.broker.mqtt == config.mqtt:
                 self.bridge.refresh()
                 return
-            leaving = self.bridge.broker.mqtt.url != config.mqtt.url
-            if leaving:
-                self.bridge.withdraw()
-            self._end_bridge(offline=not leaving)
+            self._end_bridge(offline=True, leaving=self.bridge.broker.mqtt.url != config.mqtt.url)
         if not config.mqtt.url:
             return
         if self._workers is None:
@@ -226,7 +226,8 @@ class Publisher:
             self._workers = Workers("camd-mqtt", 1, waiting, self.reactor.callFromThread)
         made = Bridge(
             self.config, self.fleet, self.store.root, self.reactor, self.now, self._workers,
-            lambda: self.counts, self._joined, lambda: self.courier.remember("mqtt", made.memory),
+            lambda: self.counts, lambda id: self.store.ask(lambda catalog: catalog.latest(id)),
+            self._joined, lambda: self.courier.remember("mqtt", made.memory),
         )  # fmt: skip
         made.restore((self._memory or {}).get("mqtt"))
         made.new_day()
