@@ -19,17 +19,21 @@ from tests.publish_world import Listener, Mosquitto
 class Hooks:
     """A receiver in threads of its own.
 
-    :ivar said: type and data of what came.
+    :ivar said: type and data of what came; what a kill made come twice has the same id, and is
+        here once.
     """
 
     def __init__(self) -> None:
         said: list[tuple[str, Any]] = []
         self.said = said
+        ids: set[str] = set()
 
         class Taken(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                said.append((body["type"], body["data"]))
+                if self.headers["webhook-id"] not in ids:
+                    said.append((body["type"], body["data"]))
+                ids.add(self.headers["webhook-id"])
                 self.send_response(204)
                 self.end_headers()
 
