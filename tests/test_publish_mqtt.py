@@ -338,9 +338,13 @@ class Coming(MqttCase):
             self.camera(publisher, id)
             publisher.news.tell(Kind.CAME, id, "came")
         await self.kept("camd/farm/trap-59/state")
+        former = publisher.bridge
+        assert former is not None, "it was joined"
         self.config = evolve(self.config, mqtt=evolve(self.mqtt(), url=""))
         publisher.sync()
-        await true(lambda: not self.listener.kept, why=f"{sorted(self.listener.kept)[:3]}")
+        await true(lambda: not self.listener.kept, why="nothing is left")
+        await true(lambda: former.broker._client is None, why="the connection ends")
+        await deferLater(reactor, 0.1)
         self.config = evolve(self.config, mqtt=self.mqtt())
         publisher.sync()
         await self.there(publisher)

@@ -218,7 +218,7 @@ class Publisher:
             if self.bridge.broker.mqtt == config.mqtt:
                 self.bridge.refresh()
                 return
-            self._end_bridge(offline=True, leaving=self.bridge.broker.mqtt.url != config.mqtt.url)
+            self._end_bridge(offline=True, leaving=not config.mqtt.url)
         if not config.mqtt.url:
             return
         if self._workers is None:
