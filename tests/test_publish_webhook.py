@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from attrs import evolve
@@ -255,6 +256,33 @@ class Failing(HookCase):
         self.tell(publisher, "five")
         await true(lambda: len(self.receiver.posts) == 3)
         self.assertEqual(self.texts()[-1], "five")
+
+    async def test_gone_slow_disk(self) -> None:
+        """What waits behind a 410 is not sent, however long the disk takes to give it up; tried
+        again by hand meanwhile, it is."""
+        self.receiver.answers = [410]
+        publisher = self.publisher(webhook=(self.hook(),))
+        outbox, burying = publisher.courier.outbox, Event()
+        self.addCleanup(burying.set)
+        bury = outbox.bury
+
+        def slowly(*what: Any) -> int:
+            burying.wait(5)
+            return bury(*what)
+
+        await self.begun(publisher)
+        self.patch(outbox, "bury", slowly)
+        self.tell(publisher, "one")
+        self.tell(publisher, "two")
+        await true(lambda: self.receiver.posts)
+        await deferLater(reactor, 0.3)
+        self.assertEqual(self.texts(), ["one"])
+        publisher.retry(1)
+        burying.set()
+        await true(lambda: len(self.receiver.posts) == 2)
+        self.assertEqual(self.texts(), ["one", "one"])
+        (dead,) = await self.dead(publisher)
+        self.assertEqual(dead["why"], f"127.0.0.1:{self.receiver.port} answered 410")
 
     async def test_hangs(self) -> None:
         """A receiver that never answers costs its own time only; one that redirects is not

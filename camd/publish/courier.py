@@ -73,6 +73,8 @@ class Lane:
     """What waits for one target.
 
     :ivar failures: in a row. *why*: what went wrong the last time, "" where it went well.
+    :ivar closed: its target wants nothing more: what was found of the last one is noted, and
+        that is all.
     """
 
     target: str
@@ -81,6 +83,7 @@ class Lane:
     failures: int = 0
     why: str = ""
     delivered: int = 0
+    closed: bool = False
     _work: "Deferred[None] | None" = None
     _sleeping: "Deferred[None] | None" = None
     _pausing: bool = False
@@ -127,6 +130,8 @@ class Lane:
                 await self._sleep(AGAIN, pausing=True)
                 continue
             outcome = None
+            if self.closed:
+                return
             if delivery is None:
                 if not self._woken:
                     wait = None if due is None else max(0.0, due / 1000 - self.courier.now())
@@ -165,7 +170,7 @@ class Lane:
             return Outcome(delivery.id), 0.0
         bounds = self.courier.config()
         if found.gone:
-            self.why = why
+            self.why, self.closed = why, True
             self.courier.gone(self.target, why)
             return Outcome(delivery.id, why), 0.0
         self.failures += 1

@@ -336,7 +336,7 @@ class Publisher:
         self.reactor.callLater(0, self._close, target, why)
 
     def _close(self, target: str, why: str) -> None:
-        """The lane ends once it has noted the answer, and what else waits is given up."""
+        """What else waits is given up."""
         if self._is_there(target) or not self.courier.running:
             return
 
@@ -390,11 +390,10 @@ class Publisher:
                 return False
             if self._gone.pop(target, None) is not None:
                 self.courier.remember("gone", lambda: dict(self._gone))
-            way = self._ways.hooks.get(target)
-            if target not in self.courier.lanes and way is not None:
+            way, lane = self._ways.hooks.get(target), self.courier.lanes.get(target)
+            if way is not None and (lane is None or lane.closed):
                 self.courier.lane(target, way)
-            lane = self.courier.lanes.get(target)
-            if lane is not None:
+            elif lane is not None:
                 lane.wake(now=True)
             return True
 
