@@ -4,11 +4,8 @@
 the end the doors close first, what is in flight is answered, and the store goes last.
 """
 
-import ctypes
-import gc
 import importlib
 import os
-import resource
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -38,6 +35,7 @@ from camd.journal import Journal
 from camd.keys import KeyFileError, KeyRing
 from camd.live import Live
 from camd.news import News
+from camd.process import calm_collector, many_files
 from camd.pull.pullers import PullError, Pullers
 from camd.signals import Signals
 from camd.store.findings import FindingsReader
@@ -506,24 +504,6 @@ def build(
     camd.continuity.forebear = forebear
     systemd.Watchdog(reactor).setServiceParent(camd)
     return camd
-
-
-def calm_collector() -> None:
-    """What lives for ever is not looked through for garbage again, and the rest seldom: most of
-    what a photo leaves behind goes by reference counts alone."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
-    with suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-def many_files() -> int:
-    """As many open files as the system lets this process have, from now on."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
 
 
 def _steadily(work: Callable[[], Any]) -> "Deferred[Any]":

@@ -21,7 +21,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("private", "fleet", "pictures", "timelapse", "workers"),
     ("keys", "authority", "access", "intake", "journal"),
     # doors
-    ("ingest", "doors", "prompt", "systemd", "signals", "logfile"),
+    ("ingest", "doors", "prompt", "systemd", "signals", "logfile", "process"),
     ("upkeep", "upload", "pull", "web", "publish", "manhole", "handover", "detect"),
     # roof
     ("service",),

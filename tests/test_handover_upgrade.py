@@ -27,6 +27,7 @@ from tests.e2e_lasting import (
     unix,
 )
 from tests.e2e_talk import KEY, Talk, picture
+from tests.web_client import WEB, Client, port_of
 
 ROOT = Path(__file__).parent.parent
 
@@ -195,6 +196,23 @@ class Boards(LastingCase):
         self.assertTrue(sealed.ends())
         again = V2(daemon.port, Talk("sealed", key=KEY))
         self.assertEqual(again.photo(2, picture(1)), "ACK 2")
+
+    def test_commands(self) -> None:
+        """What is asked of a board later has a number of its own, which no former command had."""
+        daemon = self.lasting("", "--web", WEB)
+        page = Client(port_of(daemon)).sign_in()
+        named = V2(daemon.port, Talk("named"))
+
+        def ask() -> str:
+            reply = page.ask("POST", "/api/v1/cameras/named/commands", {"command": "snap"})
+            self.assertEqual(reply.status, 202)
+            return named.answer()
+
+        self.assertEqual([ask(), ask()], ["SNAP 1", "SNAP 2"])
+        self.upgrade(daemon)
+        self.assertEqual(ask(), "SNAP 3")
+        self.upgrade(daemon)
+        self.assertEqual(ask(), "SNAP 4")
 
     def test_tls(self) -> None:
         """A connection under TLS ends in an orderly way, and its port goes on."""

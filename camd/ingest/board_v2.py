@@ -6,15 +6,14 @@ sealed session nothing is answered that nobody has vouched for.
 
 import secrets
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from camd.fleet import Camera, Command, CommandError
+from camd.ingest.commands import Answer, Commands
 from camd.photo import Boot, CameraId, Door, Photo, Reason, Receipt, Refused
 from camd.store.schema import CatalogError
 from camd.wire import jpeg, messages, v2
@@ -34,19 +33,6 @@ MOST_IN_A_TURN = 200
 _OUT_OF_ORDER = messages.BOARD_VERBS
 
 
-class _Waiting:
-    """A command that waits for its DONE or FAIL."""
-
-    __slots__ = ("command", "done", "timeout")
-
-    def __init__(
-        self, command: Command, done: "Deferred[Mapping[str, str]]", timeout: IDelayedCall
-    ) -> None:
-        self.command = command
-        self.done = done
-        self.timeout = timeout
-
-
 class BoardV2:
     """What is said on a connection of a board with our firmware."""
 
@@ -59,7 +45,6 @@ class BoardV2:
         "_key",
         "_keys",
         "_line_since",
-        "_number",
         "_opening",
         "_payload_got",
         "_payload_since",
@@ -95,8 +80,7 @@ class BoardV2:
         self._payload_got = 0
         self._line_since = protocol.factory.clock.seconds()  # its end is awaited already
         self._pings = 0
-        self._number = 0
-        self._commands: dict[int, _Waiting] | None = None
+        self._commands: Commands | None = None  # made for the first: most have none
 
     # ---- bytes
 
@@ -376,10 +360,12 @@ class BoardV2:
             messages.parse_ping(line)
         elif verb == "DONE":
             done = messages.parse_done(line)
-            self._over(done.command, dict(done.values))
+            if self._commands is not None:
+                self._commands.succeeded(done.command, dict(done.values))
         elif verb == "FAIL":
             failed = messages.parse_fail(line)
-            self._over(failed.command, failed.reason)
+            if self._commands is not None:
+                self._commands.failed(failed.command, failed.reason)
         elif verb == "BYE":
             factory.fleet.sleeps(camera, messages.parse_bye(line))
         elif verb == "VIEW":
@@ -403,40 +389,22 @@ class BoardV2:
 
     # ---- the fleet's session
 
-    def command(self, command: Command) -> "Deferred[Mapping[str, str]]":
+    def command(self, command: Command) -> "Deferred[Answer]":
         protocol = self._protocol
         factory = protocol.factory
-        if self._commands is None:
-            self._commands = {}
         if protocol.closing:
             return fail(CommandError(command.name, self.name, "it is being hung up on"))
-        if len(self._commands) >= factory.config().limits.commands_in_flight:
-            return fail(CommandError(command.name, self.name, "too many commands wait already"))
-        self._number += 1
+        if self._commands is None:
+            self._commands = Commands(self.name, factory.clock)
+        config = factory.config()
         try:
-            line = compose(command, self._number)
-        except (LocalProtocolError, KeyError, TypeError) as error:
-            return fail(CommandError(command.name, self.name, f"cannot be said: {error}"))
-        done: Deferred[Mapping[str, str]] = Deferred()
-        seconds = factory.config().times.command
-        timeout = factory.clock.callLater(
-            seconds, self._over, self._number, f"no answer within {seconds:g} s"
-        )
-        self._commands[self._number] = _Waiting(command, done, timeout)
+            line, done = self._commands.ask(
+                command, config.times.command, config.limits.commands_in_flight
+            )
+        except CommandError as error:
+            return fail(error)
         self._send(line)
         return done
-
-    def _over(self, number: int, result: dict[str, str] | str) -> None:
-        """A command came to an end: with values, or, a text, with a reason why not."""
-        waiting = self._commands.pop(number, None) if self._commands else None
-        if waiting is None:
-            return
-        if waiting.timeout.active():
-            waiting.timeout.cancel()
-        if isinstance(result, str):
-            waiting.done.errback(CommandError(waiting.command.name, self.name, result))
-        else:
-            waiting.done.callback(result)
 
     def watched(self, watched: bool) -> None:
         """Somebody watches this camera, or nobody any more."""
@@ -490,8 +458,8 @@ class BoardV2:
             self._protocol.hang_up()
 
     def forget_commands(self, why: str) -> None:
-        for number in tuple(self._commands or ()):
-            self._over(number, why)
+        if self._commands is not None:
+            self._commands.forget(why)
 
     def out_of_time(self) -> None:
         """The connection's end says it: the board sends the photo again."""
@@ -522,22 +490,3 @@ class BoardV2:
         protocol.factory.say("{camera}: {why}; hanging up", camera=self.name, why=why,
                              address=protocol.address)  # fmt: skip
         protocol.hang_up()
-
-
-def compose(command: Command, number: int) -> bytes:
-    """The line that asks a board for *command*.
-
-    :raises LocalProtocolError: where it cannot be said.
-    """
-    arguments = command.arguments
-    if command.name == "snap":
-        return messages.snap(number, bool(arguments.get("flash", False)))
-    if command.name == "set":
-        return messages.settings(number, arguments)
-    if command.name == "stream":
-        return messages.stream(number, int(arguments["fps"]))
-    if command.name == "reboot":
-        return messages.reboot(number)
-    if command.name == "update":
-        return messages.update(number, str(arguments["url"]), str(arguments["sha256"]))
-    raise LocalProtocolError(f"there is no command {command.name}")

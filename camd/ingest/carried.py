@@ -13,6 +13,7 @@ from twisted.internet import tcp, unix
 from camd.fleet import Camera
 from camd.ingest.board_v1 import BoardV1, _Answer
 from camd.ingest.board_v2 import BoardV2
+from camd.ingest.commands import Commands
 from camd.ingest.factory import CameraFactory
 from camd.ingest.protocol import CameraProtocol
 from camd.photo import Boot, CameraId, Reason
@@ -190,7 +191,7 @@ def _v2(board: BoardV2) -> State:
         "spent": now - board._payload_since,
         "line": now - board._line_since if board._line_since else None,
         "pings": board._pings,
-        "number": board._number,
+        "number": 0 if board._commands is None else board._commands.number,
         "watched": factory.live.watched(board.name),
     }
 
@@ -212,7 +213,8 @@ def _restore_v2(board: BoardV2, state: State) -> None:
     board._payload_since = now - state["spent"]
     board._line_since = 0.0 if state["line"] is None else now - state["line"]
     board._pings = state["pings"]
-    board._number = state["number"]
+    if state["number"]:
+        board._commands = Commands(board.name, board._protocol.factory.clock, state["number"])
     if state["welcomed"]:
         board._camera = _go_on_as(board, board.name)
     if state["watched"]:
