@@ -114,15 +114,15 @@ class Boards(LastingCase):
     def test_pace(self) -> None:
         """An answer that is held back comes when it would have come, and the stale photo behind
         it is known as such."""
-        daemon = self.lasting('[cameras]\npace = "3 s"\n')
+        daemon = self.lasting('[cameras]\npace = "8 s"\n')
         board = V1(daemon.port)
         board.send(b"FrameBegin" + picture(1) + b"FrameOver")
         began = time.monotonic()
-        time.sleep(0.5)
+        time.sleep(4)
         self.upgrade(daemon)
         self.assertTrue(silent(board, 0.2))
         self.assertEqual(board.line(), "ACK")
-        self.assertTrue(2.9 < time.monotonic() - began < 4.5)
+        self.assertTrue(7.9 < time.monotonic() - began < 11.5)
         self.upgrade(daemon)
         self.assertEqual(board.photo(picture(2)), "SKIP")
 

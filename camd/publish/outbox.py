@@ -16,7 +16,7 @@ from attrs import frozen
 from twisted.logger import Logger
 
 from camd.config.telling import PublishConfig
-from camd.store.schema import CatalogDamagedError, connect, set_aside, told
+from camd.store.schema import CatalogDamagedError, connect, set_aside, told, transaction
 
 log = Logger()
 
@@ -158,13 +158,10 @@ class Outbox:
         connection = self.open()
         try:
             with told(self.path):
-                connection.execute("BEGIN IMMEDIATE")
                 try:
-                    yield connection
-                    connection.execute("COMMIT")
+                    with transaction(connection):
+                        yield connection
                 except BaseException:
-                    if connection.in_transaction:
-                        connection.execute("ROLLBACK")
                     self._count(connection)
                     raise
         except CatalogDamagedError as error:

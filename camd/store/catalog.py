@@ -24,7 +24,14 @@ from typing import Any, Self
 
 from camd.photo import Boot, CameraId, Door, FrameKey, Receipt, Trigger
 from camd.store.entry import CameraState, Candidate, Cursor, Entry, Totals, milliseconds
-from camd.store.schema import CatalogDamagedError, CatalogError, connect, set_aside, told
+from camd.store.schema import (
+    CatalogDamagedError,
+    CatalogError,
+    connect,
+    set_aside,
+    told,
+    transaction,
+)
 
 __all__ = [
     "CameraState",
@@ -318,19 +325,14 @@ class Catalog(CatalogReader):
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All of it, or, where anything is raised, nothing."""
-        connection = self._connection
-        with told(self.path):
-            connection.execute("BEGIN IMMEDIATE")
-            try:
+        try:
+            with told(self.path), transaction(self._connection) as connection:
                 yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                # Numbers given out in here may be given to others now.
-                self._cameras.clear()
-                self._folders.clear()
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+        except BaseException:
+            # Numbers given out in here may be given to others now.
+            self._cameras.clear()
+            self._folders.clear()
+            raise
 
     def keep_backlog(self, wanted: bool = True) -> None:
         """Every photo that is entered from now on, by this connection, waits to be looked at; or

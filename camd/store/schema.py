@@ -174,6 +174,19 @@ def told(path: Path) -> Iterator[None]:
         raise CatalogError(f"{path}: {error}") from error
 
 
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """All of it, or, where anything is raised, nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
 def connect(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> sqlite3.Connection:
     """A connection to the catalog at *path*, which is made, or brought up to date, as needed.
 
@@ -237,8 +250,7 @@ def _upgrade(connection: sqlite3.Connection, path: Path, migrations: Sequence[Mi
     connection.execute("PRAGMA journal_mode = WAL")
     if version == len(migrations):
         return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         # Asked again, now that nobody else can be half-way through the same.
         version = _version(connection, path, len(migrations))
         for migration in migrations[version:]:
@@ -246,11 +258,6 @@ def _upgrade(connection: sqlite3.Connection, path: Path, migrations: Sequence[Mi
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(migrations)}")
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 def _version(connection: sqlite3.Connection, path: Path, known: int) -> int:
