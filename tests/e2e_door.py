@@ -127,13 +127,14 @@ class Keys:
         return self.keys.get(camera)
 
 
-class Peer:
-    """A board's end of a connection to the door."""
+class End:
+    """The other end of a connection to a door."""
 
-    def __init__(self, door: "DoorCase", address: str = ADDRESS, secure: bool = False) -> None:
+    def __init__(self, factory: Any, address: str = ADDRESS, **more: object) -> None:
         self.transport = Transport(address)
-        self.protocol = door.factory.buildProtocol(None)
-        self.protocol.secure = secure
+        self.protocol = factory.buildProtocol(None)
+        for name, value in more.items():
+            setattr(self.protocol, name, value)
         self.protocol.makeConnection(self.transport)
         self._gone = False
 
@@ -149,6 +150,19 @@ class Peer:
         return data
 
     @property
+    def ended(self) -> bool:
+        return self.transport.ended
+
+    def leave(self) -> None:
+        if not self._gone:
+            self._gone = True
+            self.protocol.connectionLost(Failure(ConnectionDone()))
+
+
+class Peer(End):
+    """A board's."""
+
+    @property
     def lines(self) -> list[str]:
         """The same, line by line; a line without its end fails."""
         *whole, rest = self.heard().decode("ascii").split("\n")
@@ -156,20 +170,11 @@ class Peer:
         return whole
 
     @property
-    def ended(self) -> bool:
-        return self.transport.ended
-
-    @property
     def reading(self) -> bool:
         return bool(self.transport.producerState == "producing")
 
     def half_close(self) -> None:
         self.protocol.readConnectionLost()
-
-    def leave(self) -> None:
-        if not self._gone:
-            self._gone = True
-            self.protocol.connectionLost(Failure(ConnectionDone()))
 
 
 class DoorCase(SynchronousTestCase):
@@ -197,7 +202,7 @@ class DoorCase(SynchronousTestCase):
         return NOW + self.clock.seconds() - START
 
     def peer(self, address: str = ADDRESS, secure: bool = False) -> Peer:
-        peer = Peer(self, address, secure)
+        peer = Peer(self.factory, address, secure=secure)
         self.addCleanup(peer.leave)
         return peer
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.utils import getProcessOutputAndValue
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from camd.access import May, Tokens
@@ -29,7 +28,7 @@ from camd.upload.multipart import Closed, Data, Multipart, MultipartError, Part
 from camd.upload.submission import Kind, Submission
 from camd.wire.picture import Picture
 from tests.e2e_daemon import DaemonCase
-from tests.e2e_door import ADDRESS, NOW, DoorCase, HeldIntake, Keys, Transport
+from tests.e2e_door import ADDRESS, NOW, DoorCase, End, HeldIntake, Keys
 from tests.fake_boards import certificates
 from tests.pictures import insects
 from tests.streams import jpeg, lying, pieces, segment, some_cuts, thorough
@@ -100,23 +99,8 @@ def of_length(size: int) -> bytes:
     return PHOTO[:2] + segment(0xFE, b"-" * (missing - 4)) + PHOTO[2:]
 
 
-class Sender:
-    """The other end of a connection to the door."""
-
-    def __init__(self, case: "UploadCase", address: str = ADDRESS) -> None:
-        self.transport = Transport(address)
-        self.protocol: Any = case.uploads.buildProtocol(None)
-        self.protocol.makeConnection(self.transport)
-        self._gone = False
-
-    def say(self, *segments: bytes) -> None:
-        for data in segments:
-            self.protocol.dataReceived(data)
-
-    def heard(self) -> bytes:
-        data: bytes = self.transport.value()
-        self.transport.clear()
-        return data
+class Sender(End):
+    """A program's or a sketch's."""
 
     @property
     def status(self) -> int:
@@ -128,15 +112,6 @@ class Sender:
         assert text.endswith(b"\n") and len(text) > 1, said
         assert b"Content-Length: %d" % len(text) in head, said
         return int(head.split()[1])
-
-    @property
-    def ended(self) -> bool:
-        return self.transport.ended
-
-    def leave(self) -> None:
-        if not self._gone:
-            self._gone = True
-            self.protocol.connectionLost(Failure(ConnectionError()))
 
 
 class UploadCase(DoorCase):
@@ -154,7 +129,7 @@ class UploadCase(DoorCase):
         )
 
     def sender(self, address: str = ADDRESS) -> Sender:
-        sender = Sender(self, address)
+        sender = Sender(self.uploads, address)
         self.addCleanup(sender.leave)
         return sender
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import camd
 from camd.authority import create
 from tests.e2e_boards import photo
-from tests.e2e_daemon import Daemon, until
+from tests.e2e_daemon import until
 from tests.tools import tool
 from tests.web_client import BOOT, Client, WebCase, document, port_of
 
@@ -333,25 +333,15 @@ class JournalTests(WebCase):
 class DoorTests(WebCase):
     """The door opens, or camd says in a line why not."""
 
-    def refused_start(self, daemon: Daemon, *words: str) -> None:
-        """It ends by itself with code 1, and says once why."""
-        daemon.launch()
-        self.assertEqual(daemon.ended(20), 1, daemon.said)
-        lines = [line for line in daemon.said.splitlines() if "camd: " in line]
-        self.assertEqual(len(lines), 1, daemon.said)
-        for word in words:
-            self.assertIn(word, lines[0])
-        self.assertNotIn("Traceback", daemon.said)
-
     def test_a_taken_port(self) -> None:
         _, client = self.web()
         other = self.daemon("", "--web", f"tcp:{client.port}:interface=127.0.0.1")
-        self.refused_start(other, str(client.port), "in use")
+        self.assert_refuses_to_start(other, str(client.port), "in use")
 
     def test_open_to_others_without_a_password(self) -> None:
         """Only loopback is open to everybody."""
         other = self.daemon("", "--web", "tcp:0")
-        self.refused_start(other, "camd password")
+        self.assert_refuses_to_start(other, "camd password")
 
     def test_tls(self) -> None:
         """The same under TLS, where the cookie goes nowhere else."""
