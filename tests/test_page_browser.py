@@ -31,7 +31,7 @@ FLAGS = (
     "--disable-dev-shm-usage", "--no-proxy-server", "--remote-debugging-port=0",
     "--remote-allow-origins=*", "--hide-scrollbars", "--mute-audio",
 )  # fmt: skip
-PATIENCE = 15.0
+PATIENCE = 40.0
 _get = build_opener(ProxyHandler({})).open
 
 
