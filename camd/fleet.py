@@ -371,6 +371,12 @@ class Fleet:
             setattr(camera, name, dict(value) if isinstance(value, dict) and value else None)
         return camera
 
+    def had(self, camera: Camera, received: float) -> None:
+        """A photo of it came then, before the restart."""
+        camera.first_seen = camera.first_seen or received
+        camera.last_seen = max(camera.last_seen, received)
+        camera.last_photo = max(camera.last_photo, received)
+
     def forget(self, ids: Iterable[CameraId]) -> None:
         """These cameras are no longer listed, unless they are connected."""
         for id in ids:

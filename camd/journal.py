@@ -42,8 +42,9 @@ class Journal:
         if item.kind is Kind.PHOTO and item.camera not in self._stored:
             self._stored.add(item.camera)
             log.info(
-                "{camera}: its first photo is stored: {path}", camera=item.camera, path=item.text
-            )
+                "{camera}: its photos are stored; the first since the start: {path}",
+                camera=item.camera, path=item.text,
+            )  # fmt: skip
         if item.kind not in _WORTH_A_LINE:
             return
         left_out = self.sparing.left_out(item.camera or "", item.kind.value)

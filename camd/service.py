@@ -202,8 +202,8 @@ class Camd(MultiService):
         try:
             self._prepare()
             self.continuity.before_store()
-            self.store.open()
-            self.upkeep.remember()
+            report = self.store.open()
+            self.upkeep.remember(crashed=report.folders > 0)
             self._open_doors()
             self._open_web()
             super().privilegedStartService()

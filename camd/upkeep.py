@@ -39,8 +39,11 @@ class Upkeep:
     running: Callable[[], bool]
     _saved: dict[CameraId, float] = field(factory=dict)
 
-    def remember(self) -> None:
-        """The fleet has what the catalog knows of cameras, and those of the configuration."""
+    def remember(self, crashed: bool = False) -> None:
+        """The fleet has what the catalog knows of cameras, and those of the configuration.
+
+        :param crashed: the last photos may have come after cameras were saved for the last time.
+        """
         for state in self.store.reader.load_camera_states():
             self.fleet.remember(
                 state.camera, state.first_seen_ms / 1000, state.last_seen_ms / 1000, state.state
@@ -48,6 +51,9 @@ class Upkeep:
         for camera, totals in self.store.reader.totals().items():
             record = self.fleet.camera(camera)
             record.photos, record.bytes = totals.photos, totals.bytes
+            latest = self.store.reader.latest(camera) if crashed else None
+            if latest is not None:
+                self.fleet.had(record, latest.received_ms / 1000)
         for entry in self.config().camera_entries:
             self.fleet.camera(entry.id)
 

@@ -155,6 +155,19 @@ class CamerasTests(WebCase):
         reply = client.ask("POST", path + wait, body)
         return self.held("POST", "/api/v1/cameras/{camera}/commands", reply) or reply.status
 
+    def test_after_a_crash(self) -> None:
+        """When its last photo came is known of a camera that was not saved before the crash."""
+        daemon, client = self.web()
+        self.fill(daemon)
+        (newest,) = client.get("/api/v1/photos?limit=1").json["photos"]
+        daemon.kill()
+        daemon.start()
+        client = Client(port_of(daemon))
+        camera = client.get("/api/v1/cameras/trap-1").json
+        for name in ("last_photo", "last_seen"):
+            self.assertEqual(camera[name], newest["received"], name)
+        self.assertLessEqual(camera["first_seen"], newest["received"])
+
     def test_snap(self) -> None:
         """The board is asked, its answer is told, and the photo that is to come is named."""
         daemon, client = self.web()

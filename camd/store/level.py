@@ -181,7 +181,7 @@ def _sync_folder(path: Path) -> None:
 class LevelReport:
     """What was found, and what became of it.
 
-    :ivar folders: how many were looked through; *files* likewise.
+    :ivar folders: how many were looked through; *files* likewise. None after a clean stop.
     :ivar added: photos that the catalog did not have.
     :ivar restored: photos that it had as deleted, or in another place.
     :ivar gone: photos that it has from now on as deleted, their files being gone.
