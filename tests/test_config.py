@@ -82,13 +82,16 @@ class UnitsTests(SynchronousTestCase):
             ("2 min", 120.0),
             ("1.5 h", 5400.0),
             ("30 d", 2_592_000.0),
+            ("5m", 300.0),
+            ("2 hours", 7200.0),
+            ("1 day", 86_400.0),
         ):
             self.assertEqual(read_duration(value), seconds, value)
 
     def test_not_durations(self) -> None:
         """A truth, a bare number in text, another unit, a negative or endless time are none."""
         bad: tuple[object, ...] = (
-            *(True, None, "", "10", "10 m", "-1 s", "1e3 s", "\u0665 s", "10 s 5 ms", -1, -0.5),
+            *(True, None, "", "10", "10 mo", "-1 s", "1e3 s", "\u0665 s", "10 s 5 ms", -1, -0.5),
             *(float("nan"), float("inf"), 10**400, LONGEST + 1, "99999 d", [1], {}),
         )
         for value in bad:

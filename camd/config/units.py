@@ -23,7 +23,7 @@ DURATION_WANTED = 'a duration: seconds, or text such as "10 s", "2 min", "3 h", 
 SIZE_WANTED = 'a size: whole bytes, or text such as "64 MiB", "2 GB", "500 kB"'
 SHARE_WANTED = 'a size ("256 MiB", bytes) or a part of the whole ("5 %")'
 
-_QUANTITY = re.compile(r"([0-9]{1,19}(?:\.[0-9]{1,9})?) ?([A-Za-z%]{1,3})", re.ASCII)
+_QUANTITY = re.compile(r"([0-9]{1,19}(?:\.[0-9]{1,9})?) ?([A-Za-z%]{1,7})", re.ASCII)
 
 _DURATIONS = {
     "d": Decimal(86_400),
@@ -32,6 +32,20 @@ _DURATIONS = {
     "s": Decimal(1),
     "ms": Decimal("0.001"),
 }
+
+_ALSO = {
+    "day": "d",
+    "days": "d",
+    "hour": "h",
+    "hours": "h",
+    "m": "min",
+    "minute": "min",
+    "minutes": "min",
+    "sec": "s",
+    "second": "s",
+    "seconds": "s",
+}
+"""How else people write a unit."""
 
 _SIZES = {
     "TiB": 2**40,
@@ -62,9 +76,10 @@ def read_duration(value: object) -> Seconds:
     """:raises ValueError: saying what a duration looks like."""
     if isinstance(value, str):
         quantity = _quantity(value)
-        if quantity is None or quantity[1] not in _DURATIONS:
+        factor = None if quantity is None else _DURATIONS.get(_ALSO.get(quantity[1], quantity[1]))
+        if quantity is None or factor is None:
             raise ValueError(DURATION_WANTED)
-        value = quantity[0] * _DURATIONS[quantity[1]]
+        value = quantity[0] * factor
     elif not _is_number(value):
         raise ValueError(DURATION_WANTED)
     # NaN fails both comparisons, and an int too large for a float is turned away unconverted.
