@@ -181,6 +181,32 @@ class Keyed(BoardCase):
         self.seconds(2)
         self.assert_told(peer, "ERR auth")
 
+    def test_begun_in_time(self) -> None:
+        """AUTH that begins in time has no more than what is left of that; one that is whole a
+        moment late is late."""
+        talk = Talk(CAMERA, key=KEY)
+        peer, challenge = self.challenged(talk)
+        auth = talk.auth(challenge)
+        self.seconds(9)
+        peer.say(auth[:20])
+        self.seconds(2)
+        self.assert_told(peer, "ERR auth")
+        for late in (False, True):
+            peer, challenge = self.challenged(talk)
+            self.clock.advance(10.1 if late else 9.9)
+            peer.say(talk.auth(challenge))
+            self.assertEqual(peer.heard().startswith(b"ERR auth\n"), late)
+
+    def test_line_of_auth(self) -> None:
+        """Its line has to be whole in the time of a line."""
+        self.configure("times", line=3.0)
+        peer, _ = self.challenged(Talk(CAMERA, key=KEY))
+        self.seconds(5)
+        self.assertFalse(peer.ended)
+        peer.say(b"AUTH ")
+        self.seconds(4.5)
+        self.assertTrue(peer.ended)
+
     def test_replayed(self) -> None:
         """What was said on another connection proves nothing on this one."""
         talk = Talk(CAMERA, key=KEY)

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from camd.fleet import CommandError
 from camd.photo import CameraId, Reason
 from tests.e2e_door import CAMERA, MOST, BoardCase
 from tests.e2e_talk import KEY, picture
@@ -44,6 +45,22 @@ class Sealed(BoardCase):
         self.assertEqual(board.lines, ["ACK 1", "NAK 2 jpeg", "ERR verb", "PONG x", "SNAP 1"])
         board.say("DONE 1")
         board.peer.leave()
+
+    def test_no_room_for_a_mac(self) -> None:
+        """A command that is too long with its mac is not said, and what is said next is numbered
+        as if it had not been asked for."""
+        url, sha256 = "http://" + "u" * 894, "ab" * 32
+        for more, line in (("", f"UPDATE 1 url={url} sha256={sha256}"), ("u", None)):
+            done = self.fleet.command(CAMERA, "update", url=url + more, sha256=sha256)
+            if line is None:
+                self.assertIn("longer", str(self.failureResultOf(done, CommandError).value))
+            else:
+                done.addErrback(lambda _: None)
+                self.assertEqual(len(line) + len(" mac=\n") + 32, 1024)
+                self.assertEqual(self.sealed.lines, [line])
+        self.sealed.say("PING")
+        self.assertEqual(self.sealed.lines, ["PONG"])
+        self.sealed.peer.leave()
 
     def test_answers_that_are_kept(self) -> None:
         """Whatever is said while answers wait to leave together goes behind them, as it is

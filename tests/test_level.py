@@ -1,5 +1,6 @@
 """Whatever a crash took from the catalog comes back from the files; nothing else is touched."""
 
+import errno
 import os
 import threading
 import zlib
@@ -95,6 +96,30 @@ class Level(StoreCase):
         report = self.level(FOLDER)
         self.assertEqual(report, LevelReport(folders=1, files=2, added=1))
         self.assertEqual(self.stored(), [known, new])
+
+    def test_synced(self) -> None:
+        """A photo that was given its name and never promised, since camd died in between, is
+        acknowledged from now on: so its folder is synced before the catalog has it, and where it
+        cannot be, the catalog has it not."""
+        known, new = self.put(1), self.put(2)
+        self.catalog.add_many([known])
+        synced: list[str] = []
+        sync = os.fsync
+
+        def noted(fd: int) -> None:
+            self.assertEqual(self.stored(), [known])
+            synced.append(os.readlink(f"/proc/self/fd/{fd}"))
+            if len(synced) == 1:
+                raise OSError(errno.EIO, "the disk fails")
+            sync(fd)
+
+        self.patch(os, "fsync", noted)
+        self.assertEqual(self.level(FOLDER).unreadable, [f"{new.path}: the disk fails"])
+        self.assertEqual(self.stored(), [known])
+        self.assertEqual(self.level(FOLDER).added, 1)
+        self.assertEqual(self.stored(), [known, new])
+        self.level(FOLDER)
+        self.assertEqual(synced, [str((self.root / FOLDER).absolute())] * 2)
 
     def test_twice(self) -> None:
         """Once level, the catalog stays as it is."""

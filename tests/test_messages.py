@@ -267,7 +267,13 @@ class Telemetry(MessageCase):
             self.assertEqual(m.parse_ping(read(m.ping(word))), word)
             self.assertEqual(m.parse_ping(read(m.pong(word))), word)
         self.refused(m.parse_ping, "PING a b", "PING %", "PING %zz", "PING %0a", "PONG %ff")
-        self.assertEqual(m.parse_ping(read("PING a=b")), "")
+        for line, word in (
+            ("PING a=b", "a=b"), ("PING a=%c3%a4", "a=%c3%a4"), ("PING 17 a=b", "17"),
+            ("PING a=b c=d", ""), ("PING len=5", ""), ("PING a=b len=5 mac=0", "a=b"),
+        ):  # fmt: skip
+            self.assertEqual(m.parse_ping(read(line)), word)
+            self.assertEqual(m.pong(word), f"PONG {word}".strip().encode())
+        self.refused(m.parse_ping, "PING a=%zz")
 
 
 class Commands(MessageCase):

@@ -189,6 +189,79 @@ class Promises(StoreCase):
         self.assertGreaterEqual(self.store.last(CAMERA, boot), 7)
 
 
+class FailingDisk(StoreCase):
+    """Syncs that fail, and what cannot be taken away behind them."""
+
+    def failing(self, where: Any, name: str, path: str) -> None:
+        """From now on a step fails on what has *path* in its own."""
+        step = getattr(where, name)
+
+        def fails(given: Any, *more: Any, **named: Any) -> Any:
+            if path in str(given):
+                raise OSError(errno.EIO, "the disk fails", str(given))
+            return step(given, *more, **named)
+
+        self.failure = self.patch(where, name, fails)
+
+    async def test_stuck(self) -> None:
+        """A photo that was refused because its folder could not be synced, and whose name could
+        not be taken away, is not stored a second time beside that: it is refused until the disk
+        lets go of it."""
+        await self.store.put(photo(1))
+        self.failing(files, "fsync_directory", "2026-08-15")
+        sync = self.failure
+        self.failing(os, "unlink", ".jpg")
+        await self.refused(self.store.put(photo(2)), Reason.IO)
+        sync.restore()
+        await self.refused(self.store.put(photo(2, received=NOW + 9)), Reason.IO)
+        self.assertEqual(len(self.files()), 2)
+        self.failure.restore()
+        receipt = await self.store.put(photo(2, received=NOW + 9))
+        self.assertFalse(receipt.again)
+        self.assertEqual(self.files()[receipt.path], picture(2))
+        self.assertEqual(len(self.files()), 2)
+        await self.shut(self.store)
+        self.assertEqual((self.root / ".camd" / "dirty").read_text(), "")
+
+    async def test_stuck_at_the_end(self) -> None:
+        """The next start finds such a photo, and knows it from then on."""
+        await self.store.put(photo(1))
+        self.failing(files, "fsync_directory", "2026-08-15")
+        sync = self.failure
+        self.failing(os, "unlink", ".jpg")
+        await self.refused(self.store.put(photo(2)), Reason.IO)
+        sync.restore()
+        self.assertFalse(await self.store.shorten())
+        self.opened.remove(self.store)
+        self.assertFalse(self.store.close(10))
+        await self.turn()
+        self.store = self.open()
+        self.assertTrue((await self.store.put(photo(2, received=NOW + 9))).again)
+        self.assertEqual(len(self.files()), 2)
+
+    async def test_new_folder(self) -> None:
+        """A new folder whose name could not be synced is none: it is made anew."""
+        self.failing(files, "fsync_directory", "/trap")
+        await self.refused(self.store.put(photo(1)), Reason.IO)
+        self.assertEqual(list((self.root / "trap").iterdir()), [])
+        self.failure.restore()
+        await self.store.put(photo(1))
+        self.assertEqual(len(self.files()), 1)
+
+    async def test_unfinished_ones(self) -> None:
+        """What an earlier start could not finish, nor take away, is in no photo's way."""
+        self.failing(files, "publish", ".part")
+        naming = self.failure
+        self.failing(os, "unlink", ".part")
+        await self.refused(self.store.put(photo(1)), Reason.IO)
+        self.failure.restore()
+        naming.restore()
+        self.assertEqual(len([*self.root.rglob("*.part")]), 1)
+        await self.reopen()
+        await self.store.put(photo(1))
+        self.assertEqual(len(self.files()), 1)
+
+
 class Names(StoreCase):
     """Where a photo lies."""
 
@@ -227,6 +300,20 @@ class Life(StoreCase):
     async def test_alone(self) -> None:
         """A second store on the same directory is refused, and says why."""
         self.assertIn("in use", str(self.assertRaises(StoreError, self.open)))
+
+    async def test_new_directories(self) -> None:
+        """The store's own name, and those above it that are new, are there for good before it is
+        used."""
+        await self.shut(self.store)
+        synced: list[Path] = []
+        sync = files.fsync_directory
+        self.patch(files, "fsync_directory", lambda path: (synced.append(Path(path)), sync(path)))
+        top = self.root = Path(self.mktemp()).absolute()
+        self.root = top / "of" / "photos"
+        self.store = self.open()
+        self.assertEqual(synced, [top.parent, top, top / "of", self.root])
+        for path in (top, self.root):
+            self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o750)
 
     async def test_clean_stop(self) -> None:
         """Behind a clean stop nothing has to be looked through, and all is found."""

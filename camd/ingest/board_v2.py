@@ -153,8 +153,10 @@ class BoardV2:
                 protocol.expect(times.progress)
         elif reader.in_line:
             if not self._line_since:
-                self._line_since = protocol.factory.clock.seconds()
-                protocol.expect(min(times.line, times.auth) if self._opening else times.line)
+                now = self._line_since = protocol.factory.clock.seconds()
+                # A challenge serves once, and not for ever: what arrives does not move its end.
+                left = times.line if self._opening is None else protocol.due - now
+                protocol.expect(min(times.line, left))
         else:
             self._line_since = 0.0
             if self._camera is not None:
@@ -203,13 +205,13 @@ class BoardV2:
         challenge = secrets.token_hex(16)
         self._opening = Opening(hello.camera, hello.boot, hello.nonce, challenge)
         self._send(messages.challenge(challenge))
-        # Not moved by what arrives: a challenge serves once, and not for ever.
-        self._line_since = factory.clock.seconds()
         self._protocol.expect(factory.config().times.auth)
 
     def _authenticate(self, said: str) -> None:
         opening = self._opening
         assert opening is not None, "HELLO came"
+        if self._protocol.due < self._protocol.factory.clock.seconds():
+            raise _late()
         fitting = [key for key in self._keys if opening.auth_fits(key, said)]
         if not self._keys:
             opening.auth_fits(bytes(32), said)  # as long as with a key
@@ -395,7 +397,7 @@ class BoardV2:
         if protocol.closing:
             return fail(CommandError(command.name, self.name, "it is being hung up on"))
         if self._commands is None:
-            self._commands = Commands(self.name, factory.clock)
+            self._commands = Commands(self.name, factory.clock, self._writer.line)
         config = factory.config()
         try:
             line, done = self._commands.ask(
@@ -403,7 +405,7 @@ class BoardV2:
             )
         except CommandError as error:
             return fail(error)
-        self._send(line)
+        protocol.send(line)
         return done
 
     def watched(self, watched: bool) -> None:
@@ -443,7 +445,7 @@ class BoardV2:
         if self._reader.in_payload:
             self._hang_up("stalled")
         elif self._opening is not None:
-            self._give_up(WireError("auth", "AUTH came too late"))
+            self._give_up(_late())
         elif self._line_since or self._camera is None:
             self._hang_up("stalled")
         elif self._pings >= times.pings:
@@ -490,3 +492,7 @@ class BoardV2:
         protocol.factory.say("{camera}: {why}; hanging up", camera=self.name, why=why,
                              address=protocol.address)  # fmt: skip
         protocol.hang_up()
+
+
+def _late() -> WireError:
+    return WireError("auth", "AUTH came too late")

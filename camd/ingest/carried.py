@@ -214,7 +214,7 @@ def _restore_v2(board: BoardV2, state: State) -> None:
     board._line_since = 0.0 if state["line"] is None else now - state["line"]
     board._pings = state["pings"]
     if state["number"]:
-        board._commands = Commands(board.name, board._protocol.factory.clock, state["number"])
+        board._commands = Commands(board.name, factory.clock, board._writer.line, state["number"])
     if state["welcomed"]:
         board._camera = _go_on_as(board, board.name)
     if state["watched"]:

@@ -3,7 +3,7 @@
 Knows nothing of connections: whoever has one sends the line, and tells what came back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -30,16 +30,18 @@ class _Waiting:
 class Commands:
     """Those of one connection.
 
+    :ivar finish: a line's bytes for the wire; raises `LocalProtocolError` where it is too long.
     :ivar number: that of the latest.
     """
 
     camera: CameraId
     clock: IReactorTime
+    finish: Callable[[bytes], bytes]
     number: int = 0
     _waiting: dict[int, _Waiting] = field(factory=dict)
 
     def ask(self, command: Command, seconds: float, most: int) -> "tuple[bytes, Deferred[Answer]]":
-        """The line that asks for it, and what comes of it: it fails with `CommandError` where the
+        """The bytes that ask for it, and what comes of it: it fails with `CommandError` where the
         board refuses, or does not answer within *seconds*.
 
         :param most: commands that may wait at once.
@@ -50,7 +52,7 @@ class Commands:
         self.number += 1
         number = self.number
         try:
-            line = compose(command, number)
+            line = self.finish(compose(command, number))
         except (LocalProtocolError, KeyError, TypeError) as error:
             raise self._error(command.name, f"cannot be said: {error}") from None
         timeout = self.clock.callLater(

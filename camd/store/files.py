@@ -8,6 +8,7 @@ blocks, and runs in the writers' threads. Nothing here knows a catalog or a came
 import ctypes
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,7 +18,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from camd.photo import Boot, CameraId, Reason, Refused
+from camd.photo import Boot, CameraId, FrameKey, Reason, Refused
 from camd.store.naming import flat_name, parse_flat_name, photo_name
 
 FILE_MODE = 0o640
@@ -69,6 +70,10 @@ class Job:
     received: float
     chunks: tuple[bytes | bytearray, ...]
 
+    @property
+    def key(self) -> FrameKey:
+        return (self.camera, self.boot, self.seq)
+
 
 Outcome = str | Refused
 """The path below the root at which the photo now is for good, or why it is not."""
@@ -99,13 +104,26 @@ def make_directory(path: Path, *, within: Path) -> None:
     """*path* and what is missing above it, up to *within*, are there for good, mode 0750."""
     missing = [path, *path.parents][: len(path.relative_to(within).parts)]
     for directory in reversed(missing):
+        made = _made(directory)
         try:
-            os.mkdir(directory, DIR_MODE)
-            os.chmod(directory, DIR_MODE)
-        except FileExistsError:
-            if not stat.S_ISDIR(os.lstat(directory).st_mode):  # a link may lead anywhere
-                raise
-        fsync_directory(directory.parent)
+            fsync_directory(directory.parent)
+        except OSError:
+            if made:  # the same name's next sync would prove nothing: it is to be made anew
+                with suppress(OSError):
+                    os.rmdir(directory)
+            raise
+
+
+def _made(directory: Path) -> bool:
+    """Whether there was no such directory until now."""
+    try:
+        os.mkdir(directory, DIR_MODE)
+        os.chmod(directory, DIR_MODE)
+    except FileExistsError:
+        if not stat.S_ISDIR(os.lstat(directory).st_mode):  # a link may lead anywhere
+            raise
+        return False
+    return True
 
 
 def write_all(fd: int, chunks: Sequence[bytes | bytearray]) -> None:
@@ -157,6 +175,8 @@ class Files:
     :ivar announce: called before a photo goes into a folder, and returns when that is known for
         good; raises OSError.
     :ivar flat: for the flat layout: where the next number comes from.
+    :ivar stuck: photos that were refused, and whose names could not be taken away again: there is
+        no second one of them beside such a name.
     """
 
     root: Path
@@ -164,9 +184,10 @@ class Files:
     intact: Callable[[], None]
     announce: Callable[[str], None]
     flat: "FlatNumbers | None" = None
+    stuck: dict[FrameKey, str] = field(factory=dict)
     _masked: bool = field(factory=lambda: bool(umask() & FILE_MODE))
     _ready: set[str] = field(factory=set)
-    _serial: "count[int]" = field(factory=count)
+    _serial: "count[int]" = field(factory=lambda: count(secrets.randbits(48)))
 
     def store(self, jobs: Sequence[Job]) -> list[Outcome]:
         """One trip to the disk for all of *jobs*; an outcome for each, in their order."""
@@ -203,6 +224,7 @@ class Files:
         )
         fd = -1
         try:
+            self._let_go(job)
             fd = self._open(part, job.folder)
             if self._masked:
                 os.fchmod(fd, FILE_MODE)
@@ -215,6 +237,14 @@ class Files:
                 _unlink_quietly(part)
             return None
         return _Open(at, job, part, fd)
+
+    def _let_go(self, job: Job) -> None:
+        """The photo that is written now lies nowhere else."""
+        stuck = self.stuck.get(job.key)
+        if stuck is not None:
+            with suppress(FileNotFoundError):
+                os.unlink(stuck)
+            del self.stuck[job.key]
 
     def _open(self, part: str, folder: str) -> int:
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -255,7 +285,9 @@ class Files:
         except OSError as error:
             for opened in members:
                 outcomes[opened.at] = refused(error)
-                _unlink_quietly(f"{self._folder(folder)}/{opened.name}")
+                name = f"{self._folder(folder)}/{opened.name}"
+                if not _unlink_quietly(name):
+                    self.stuck[opened.job.key] = name
             return
         for opened in members:
             outcomes[opened.at] = f"{folder}/{opened.name}" if folder else opened.name
@@ -314,6 +346,9 @@ def _start_writing(fd: int) -> None:
         _SYNC_FILE_RANGE(fd, 0, 0, _SYNC_FILE_RANGE_WRITE)
 
 
-def _unlink_quietly(path: str) -> None:
+def _unlink_quietly(path: str) -> bool:
+    """Whether the name is gone."""
     with suppress(OSError):
         os.unlink(path)
+        return True
+    return False

@@ -291,7 +291,7 @@ class _Levelling:
                 self.report.unreadable.append(f"{path}: {error.strerror}")
                 return
             finally:
-                self.enter()
+                self.enter(folder)
                 os.close(folder)
         self.report.gone += self.catalog.mark_deleted(gone.values(), self.now_ms)
 
@@ -315,11 +315,21 @@ class _Levelling:
             self.report.unreadable.append(f"{where}: {error.strerror}")
         else:
             if receipt.key in self.found or len(self.found) >= BATCH:
-                self.enter()
+                self.enter(folder)
             self.found[receipt.key] = receipt
 
-    def enter(self) -> None:
-        """What was found is in the catalog, but for second copies of what it has."""
+    def enter(self, folder: int) -> None:
+        """What was found is in the catalog, but for second copies of what it has. What is there is
+        acknowledged: so whoever named it and died meant to sync *folder* first."""
+        if not self.found:
+            return
+        try:
+            os.fsync(folder)
+        except OSError as error:
+            lost = (receipt.path for receipt in self.found.values())
+            self.report.unreadable += [f"{path}: {error.strerror}" for path in lost]
+            self.found.clear()
+            return
         new: list[Receipt] = []
         moved: list[Receipt] = []
         for receipt in self.found.values():

@@ -26,7 +26,6 @@ from camd.store.annotations import AnnotationJournal, Said
 from camd.store.catalog import Catalog, CatalogReader
 from camd.store.commit import CallFromThread, GroupCommit
 from camd.store.files import (
-    DIR_MODE,
     Files,
     FlatNumbers,
     Job,
@@ -114,6 +113,7 @@ class Store:
     _dirty: DirtyList = field(init=False)
     _reader: CatalogReader = field(init=False)
     _keeper: Keeper = field(init=False)
+    _files: Files = field(init=False)
     _commit: GroupCommit[Job, Outcome] = field(init=False)
     _flying: dict[FrameKey, tuple[int, list["Deferred[Receipt]"]]] = field(factory=dict)
     _recent: dict[FrameKey, Receipt] = field(factory=dict)
@@ -168,7 +168,7 @@ class Store:
                 catalog.keep_backlog()
             report = self._level(catalog, dirty)
             self._flat = settings.layout == "flat"
-            files = Files(
+            files = self._files = Files(
                 self.root, self._keep_free, self._lock.check, dirty.add,
                 self._flat_numbers() if self._flat else None,
             )  # fmt: skip
@@ -198,6 +198,7 @@ class Store:
         for the writers and for the catalog. Whether the stop was clean."""
         clean = not self._commit.waiting
         clean = self._commit.stop(timeout if clean else 0.0) and clean
+        clean = clean and not self._files.stuck
         if clean:
             self._dirty.turn()
             self._keeper.shorten()
@@ -219,9 +220,8 @@ class Store:
 
     def _make_root(self) -> None:
         if not self.root.is_dir():
-            self.root.mkdir(mode=DIR_MODE, parents=True, exist_ok=True)
-            os.chmod(self.root, DIR_MODE)
-            fsync_directory(self.root.parent)
+            there = next(path for path in self.root.parents if path.is_dir())
+            make_directory(self.root, within=there)
         make_directory(self.own, within=self.root)
 
     def _level(self, catalog: Catalog, dirty: DirtyList) -> LevelReport:
@@ -325,9 +325,11 @@ class Store:
 
     def shorten(self) -> "Deferred[bool]":
         """What a crash leaves to be looked through is as little as can be. False where a reader
-        of the catalog was in the way."""
+        of the catalog was in the way, or where photos lie that should not."""
         self._dirty.turn()
-        return self._commit.barrier().addCallback(lambda _: self._keeper.shorten())
+        return self._commit.barrier().addCallback(
+            lambda _: False if self._files.stuck else self._keeper.shorten()
+        )
 
     def forget_folders(self) -> None:
         """The settings that decide on a photo's folder may have changed."""

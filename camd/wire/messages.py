@@ -220,10 +220,12 @@ def bye(back_in: int | None = None) -> bytes:
 
 
 def parse_ping(line: Line) -> str:
-    """The word to say back, as it was said, or the empty string."""
+    """The word to say back, as it was said, or the empty string. One ``key=value`` may be it, too,
+    where it stands alone."""
     if len(line.words) > 1:
         raise syntax("PING takes one word at most")
-    word = line.words[0] if line.words else ""
+    pairs = [f"{key}={text}" for key, text in line.values.items() if key not in _FRAMING]
+    (word,) = line.words or (pairs if len(pairs) == 1 else ("",))
     unescape(word)
     return word
 
@@ -233,7 +235,8 @@ def ping(word: str = "") -> bytes:
 
 
 def pong(word: str = "") -> bytes:
-    return compose("PONG", *filter(None, [word]))
+    """*word*: as `parse_ping` gave it."""
+    return f"PONG {word}".encode("ascii") if word else b"PONG"
 
 
 # ---- what camd says

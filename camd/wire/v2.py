@@ -9,7 +9,7 @@ import zlib
 from attrs import field, frozen
 
 from camd.wire import line as grammar
-from camd.wire.errors import WireError
+from camd.wire.errors import LocalProtocolError, WireError
 from camd.wire.line import MAX_LINE, Line
 from camd.wire.pieces import Pieces
 from camd.wire.seal import MAC_DIGITS, Seal
@@ -17,6 +17,7 @@ from camd.wire.seal import MAC_DIGITS, Seal
 MAGIC = b"HELLO "
 """The first bytes of v2; anything else is v1."""
 
+_MAC_LENGTH = len(" mac=") + MAC_DIGITS
 _LENGTH = re.compile(rb" len=(0|[1-9][0-9]{0,14})(?= |$)")
 
 
@@ -249,7 +250,12 @@ class Writer:
         self.seal: Seal | None = None
 
     def line(self, line: bytes, payload: bytes = b"") -> bytes:
-        """The bytes for the wire of a line composed by `camd.wire.messages`."""
+        """The bytes for the wire of a line composed by `camd.wire.messages`.
+
+        :raises LocalProtocolError: where there is no room for its mac.
+        """
         if self.seal is not None:
+            if len(line) + _MAC_LENGTH + 1 > MAX_LINE:
+                raise LocalProtocolError(f"with its mac a line is longer than {MAX_LINE} bytes")
             line = self.seal.sealed(line, payload)
         return line + b"\n" + payload
