@@ -236,10 +236,12 @@ TEST_CASE("PING is answered with its word") {
   world.run(1000);
   world.camd.say("PING");
   world.camd.say("PING x%20y");
+  world.camd.say("PING a=b");
   world.camd.say("PING " + string(900, 'a'));
   for (int i = 0; i < 100; ++i) world.camd.say("PING n" + std::to_string(i));
   world.run(1000);
   CHECK(world.camd.was_told("PONG x%20y"));
+  CHECK(world.camd.was_told("PONG a=b"));
   CHECK(world.camd.was_told("PONG n99"));
   CHECK(world.transport.opens == 1);
 }

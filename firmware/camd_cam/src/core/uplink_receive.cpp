@@ -192,7 +192,8 @@ bool Uplink::refused(const Line& line) {
 
 void Uplink::pong(const Line& line) {
   Text word = line.at(1), key, value;
-  if (split_pair(word, &key, &value) || word.size > kLongestPong) word = Text();
+  const bool frames = split_pair(word, &key, &value) && (key == "mac" || key == "len");
+  if (frames || word.size > kLongestPong) word = Text();
   char buffer[kLongestPong + 8];
   Writer pong(buffer, sizeof buffer);
   encode_pong(pong, word);
