@@ -9,6 +9,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from camd.store.catalog import Catalog
+from camd.store.schema import CatalogError
 from tests.e2e_boards import V1, V2, Load, lost, photo
 from tests.e2e_daemon import Daemon, DaemonCase
 from tests.e2e_disk import Disk
@@ -63,11 +65,7 @@ class Full(DiskCase):
         board = V1(daemon.port)
         self.assertEqual(board.photo(photo(1)), "ACK")
         other = disk.path / "other"
-        with other.open("wb", buffering=0) as file:
-            for size in (MIB, 4096):
-                with contextlib.suppress(OSError):
-                    while file.write(bytes(size)):
-                        pass
+        fill(other)
         answers = {board.photo(photo(n)) for n in range(2, 12)}
         self.assertEqual(answers, {"NAK full"})
         self.assertEqual(len(daemon.photos()), 1)
@@ -75,6 +73,25 @@ class Full(DiskCase):
         other.unlink()
         self.served(daemon, 50)
         self.assertEqual(daemon.stop(), 0)
+
+    def test_catalog(self) -> None:
+        """A catalog that cannot be opened for want of room is no broken disk."""
+        disk = Disk(self.directory(), 8)
+        self.addCleanup(disk.unmount)
+        path = disk.path / "catalog.sqlite"
+        Catalog.open(path).close()
+        fill(disk.path / "other")
+        error = self.assertRaises(CatalogError, Catalog.open, path)
+        self.assertIn("the disk is full", str(error))
+
+
+def fill(path: Path) -> None:
+    """A file takes all the room that there is."""
+    with path.open("wb", buffering=0) as file:
+        for size in (MIB, 4096, 1):
+            with contextlib.suppress(OSError):
+                while file.write(bytes(size)):
+                    pass
 
 
 class Away(DiskCase):

@@ -628,6 +628,18 @@ class Commands(DataSetCase, CommandCase):
             self.assertTrue((dp.with_name(target) / "README.md").is_file())
         self.assertTrue(frictionless.validate(str(dp / "datapackage-offline.json")).valid)
 
+    def test_given_for_nothing(self) -> None:
+        """A place of a camera that is not there, and a name of such a class, may be misspelt."""
+        done = self.run_camd(
+            "--store", str(self.root), "export", "camtrap-dp", str(self.target), "--at", "47,15",
+            "--at", "orchid-1=1,2", "--taxon", "gnat=Sciaridae", "--taxon", "moth=Lepidoptera",
+        )  # fmt: skip
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(done.stderr.splitlines(), [
+            "camd: --at orchid-1: the store has no photo of it",
+            "camd: --taxon moth: no photo has a thing of that class",
+        ])  # fmt: skip
+
     def test_mistakes(self) -> None:
         """Each is a line, and leaves nothing behind."""
         target = str(self.target)
@@ -640,6 +652,7 @@ class Commands(DataSetCase, CommandCase):
             (1, ("yolo", target, "--confirmed"), "no photo"),
             (1, ("yolo", str(self.root / "x")), "within the store"),
             (1, ("camtrap-dp", target, "--at", "greenhouse-1=1,2"), f"where {ORCHARD} stands"),
+            (1, ("camtrap-dp", target), f"=47.07,15.44; likewise for {ORCHARD}"),
             (2, ("camtrap-dp", target, "--at", "1,200"), "degrees"),
             (2, ("camtrap-dp", target, "--taxon", "gnat"), "CLASS=NAME"),
         ):
