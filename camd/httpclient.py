@@ -361,5 +361,5 @@ def _why(error: BaseException, seconds: float) -> str:
         return f"its certificate cannot be trusted, or TLS failed: {error}"
     number = getattr(error, "osError", None)
     text = os.strerror(number) if isinstance(number, int) else str(error)
-    text = text or type(error).__name__
+    text = text.rstrip(".") or type(error).__name__
     return f"it cannot be reached: {text}"
