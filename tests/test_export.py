@@ -281,6 +281,12 @@ class Placing(ExportCase):
 
 
 class YoloTests(ExportCase):
+    def test_nobody_looked(self) -> None:
+        """Before anybody has looked, a table has all photos, and a set for training none."""
+        error = self.assertRaises(ExportError, self.export, self.yolo)
+        self.assertIn("camd detect", str(error))
+        self.assertEqual(self.export(self.yolo, Choice()).photos, 24)
+
     def test_whole(self) -> None:
         """Images, labels and names belong together; the sides share no night; links are links."""
         self.everywhere()
