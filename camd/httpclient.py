@@ -4,6 +4,7 @@ A connection serves one request, since boards have few. Certificates of https se
 by name or address. Redirections are not followed: who is asked has one address, the operator's.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
@@ -358,5 +359,7 @@ def _why(error: BaseException, seconds: float) -> str:
         return f"it did not answer within {seconds:g} s"
     if isinstance(error, TlsError | VerificationError):
         return f"its certificate cannot be trusted, or TLS failed: {error}"
-    text = getattr(error, "osError", None) or str(error) or type(error).__name__
+    number = getattr(error, "osError", None)
+    text = os.strerror(number) if isinstance(number, int) else str(error)
+    text = text.rstrip(".") or type(error).__name__
     return f"it cannot be reached: {text}"

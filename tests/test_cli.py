@@ -116,6 +116,8 @@ class Calling(CommandCase):
             ["check", "surplus"],
         ):
             self.fails(2, *arguments)
+        for group in ("export", "import", "token"):
+            self.assertIn(f"Missing command; see camd {group} --help", self.fails(2, group))
         self.assertEqual(os.listdir(self.directory), [])
 
     def test_bad_configuration(self) -> None:
@@ -297,6 +299,16 @@ class Photos(CommandCase):
         self.assertIn("1 photo as", self.does(*store))
         aside = self.store / ".camd" / "damaged" / FOLDER / photos[0].name
         self.assertEqual(aside.read_bytes(), bytes(data))
+
+    def test_detect(self) -> None:
+        """What it cannot begin with is a line, which says what to do."""
+        detect = ("--store", str(self.store), "detect")
+        self.put(1)
+        self.assertIn("; camd check --fix makes one", self.fails(1, *detect))
+        self.in_store("check", "--fix")
+        self.assertIn("--model FILE", self.fails(1, *detect))
+        times = ("--since", "2026-08-16", "--until", "2026-08-15")
+        self.assertIn("not before --until", self.fails(2, *detect, "--model", "x.onnx", *times))
 
     def test_damaged_catalog(self) -> None:
         """A catalog that is none is told, and built anew from the photos."""

@@ -49,7 +49,7 @@ class Timelapse(CommandCase):
             CAMD_STORE__TIMEZONE="Asia/Tokyo",
         )  # fmt: skip
         self.assertRegex(said, r"^6 photos; 0\.24 s, 160x120, .* kB: other\.mp4\n$")
-        self.assertIn("; 2 s,", self.in_store(*RUN, "--length", "2s"))
+        self.assertIn("; 2 s,", self.in_store(*RUN, "--length", "2"))
 
     def test_what_the_catalog_knows(self) -> None:
         """Photos that were judged before are left out by that."""
@@ -88,12 +88,12 @@ class Timelapse(CommandCase):
             (["--length", "9s", "--every", "9s"], "give one of them"),
             (["--day-only", "8-20"], "06:30-20:00"),
             (["-o", "film.avi"], ".mp4"),
+            (["-o", "no/film.mp4"], "there is no directory no"),
         ):
             self.assertIn(wanted, self.fails_here(2, *RUN, *options))
         for arguments, wanted in (
             ([*RUN, "--store", "nowhere"], "there is no store"),
             (["timelapse", "trap-2"], "has no photo of trap-2"),
-            ([*RUN, "-o", "no/film.mp4"], "No such file or directory"),
         ):
             self.assertIn(wanted, self.fails_here(1, *arguments))
         self.assertEqual(os.listdir(self.directory), ["photos"])

@@ -4,8 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from camd.config import Bytes, Seconds, Share
+from camd.config import Bytes, Seconds, Share, shown
 from camd.config.rules import read_hours
+from camd.config.units import url_shown
 from camd.config.when import Per, Subject, When, read_when
 from tests.test_config import FilesTestCase
 
@@ -196,6 +197,29 @@ class Telling(FilesTestCase):
         )
         self.assertEqual(loaded.config.mqtt.password.reveal, "hunter2")
         self.assertNotIn("hunter", repr(loaded.config))
+
+    def test_address_that_is_a_secret(self) -> None:
+        """Of a hook's address only scheme and host are shown, be it right or wrong: to chat
+        services the rest is the key."""
+        for url, seen in (
+            ("https://hooks.slack.com/services/T0/B0/hunter2", "https://hooks.slack.com/(hidden)"),
+            ("http://x:8080?hunter2", "http://x:8080/(hidden)"),
+            ("http://x/", "http://x/"),
+            ("htps://x/hunter2", "htps://x/(hidden)"),
+            ("https://me:hunter2@x", "https://x/(hidden)"),
+            ("x/hunter2", "x/(hidden)"),
+        ):
+            self.assertEqual(url_shown(url), seen)
+        text = '[[webhook]]\nurl = "{}"'
+        config = self.loaded(text.format("https://ntfy.sh/hunter2")).config
+        self.assertEqual(shown(config)["webhook[#1].url"], '"https://ntfy.sh/(hidden)"')
+        (mistake,) = self.mistakes(text.format("htps://ntfy.sh/hunter2"))
+        self.assertIn('got "htps://ntfy.sh/(hidden)"', mistake)
+
+    def test_one_bracket(self) -> None:
+        """A table where there may be many: how to write it is said."""
+        (mistake,) = self.mistakes('[alert]\nwhen = "poor"')
+        self.assertIn("double brackets", mistake)
 
     def test_told_apart(self) -> None:
         """One rule for two cameras, or under two names, is no mistake."""

@@ -9,12 +9,15 @@ from typing import Any, TypeVar
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.config import CameraEntry, Config
 from camd.config.area import Area
 from camd.config.looking import DetectConfig, JudgeConfig
+from camd.config.telling import AlertEntry
+from camd.config.when import read_when
 from camd.detect.crew import UNREADY_AGAIN
 from camd.detect.looking import COUNT, GATHER, POLL, RETRY, Looking
 from camd.detect.moods import Moods
@@ -430,6 +433,27 @@ class ReloadTests(LookingCase):
         self.looking.sync()
         self.come(2)
         self.assertEqual(self.hands.one.jobs, self.numbers(2))
+
+    def test_alerts_that_nothing_can_raise(self) -> None:
+        """An alert that counts what no model looks for is told of, once; so behind a reload."""
+        lines: list[str] = []
+
+        def hear(event: Any) -> None:
+            if "an alert counts" in (event.get("log_format") or ""):
+                lines.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(hear)
+        self.addCleanup(globalLogPublisher.removeObserver, hear)
+        rules = [AlertEntry(read_when(f"{label} >= 2 per night")) for label in ("whitefly", "gnat")]
+        self.configure(alert=tuple(rules))
+        for _ in range(2):
+            self.looking.sync()
+        self.pass_time(POLL)
+        whose = "an alert counts {}, which no model looks for: there are {}"
+        self.assertEqual(lines, [whose.format("gnat", "whitefly")])
+        self.configure(alert=tuple(rules), detect=DetectConfig())
+        self.looking.sync()
+        self.assertEqual(lines[1:], [whose.format("whitefly", "none")])
 
     def test_other_rules(self) -> None:
         """More workers are there at once."""

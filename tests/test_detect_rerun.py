@@ -14,6 +14,7 @@ from camd.detect.rerun import GATHER, Range, Rerun, UnableError
 from camd.detect.terms import Terms
 from camd.photo import CameraId
 from camd.store.findings import Backlog, FindingsReader
+from camd.store.schema import CatalogError
 from tests.lookers import Hands, fly
 from tests.test_catalog import BOOT, GREENHOUSE, NIGHT, ORCHARD, CatalogCase, receipt
 
@@ -112,6 +113,20 @@ class RerunTests(RerunCase):
         self.assertIsNotNone(self.reader.of(self.number(1)))
         self.rerun.stop()
         self.successResultOf(done)
+
+    def test_what_could_not_be_written(self) -> None:
+        """Where what was seen cannot be written down, only that counts which was before."""
+        done = self.begin()
+        self.hands.one.see(self.number(1), [fly()])
+        self.clock.advance(GATHER)
+        self.catalog.one("PRAGMA query_only = ON")
+        self.hands.one.see(self.number(2), [fly()])
+        self.hands.one.fail(self.number(3), "it is no picture")
+        self.assertEqual(self.told[-1], (3, 9))
+        self.clock.advance(GATHER)
+        self.failureResultOf(done, CatalogError)
+        rerun = self.rerun
+        self.assertEqual((rerun.photos, rerun.aside, dict(rerun.found)), (1, 0, {"whitefly": 1}))
 
     def test_deaths(self) -> None:
         """The photo that costs two workers their lives is set aside, and left out from then on."""

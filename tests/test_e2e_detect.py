@@ -114,4 +114,5 @@ class DetectionTests(DaemonCase):
         self.assertRegex(run(TRAP), r"^7 photos looked at; found: [0-9]+ insect\n$")
         self.assertEqual(len(known.insects()), 7)
         self.assertEqual(known.backlog(), Backlog(0, 0))
-        self.assertRegex(run(), "^0 photos looked at")
+        self.assertIn("no photo that this model has not seen; --again", run())
+        self.assertEqual({run("--aside"), run("--retry")}, {"no photo is set aside\n"})

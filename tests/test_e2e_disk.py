@@ -6,13 +6,20 @@ import os
 import shutil
 import stat
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from camd.photo import CameraId
+from camd.store.catalog import Catalog, CatalogReader
+from camd.store.folders import OWN
+from camd.store.schema import CatalogError
+from camd.timelapse import TimelapseError, Wish, shoot
 from tests.e2e_boards import V1, V2, Load, lost, photo
-from tests.e2e_daemon import Daemon, DaemonCase
+from tests.e2e_daemon import Daemon, DaemonCase, tool
 from tests.e2e_disk import Disk
 from tests.e2e_talk import BOOT, Talk
+from tests.film_store import NOON, put
 
 MIB = 1024 * 1024
 
@@ -63,11 +70,7 @@ class Full(DiskCase):
         board = V1(daemon.port)
         self.assertEqual(board.photo(photo(1)), "ACK")
         other = disk.path / "other"
-        with other.open("wb", buffering=0) as file:
-            for size in (MIB, 4096):
-                with contextlib.suppress(OSError):
-                    while file.write(bytes(size)):
-                        pass
+        fill(other)
         answers = {board.photo(photo(n)) for n in range(2, 12)}
         self.assertEqual(answers, {"NAK full"})
         self.assertEqual(len(daemon.photos()), 1)
@@ -75,6 +78,40 @@ class Full(DiskCase):
         other.unlink()
         self.served(daemon, 50)
         self.assertEqual(daemon.stop(), 0)
+
+    def test_catalog(self) -> None:
+        """A catalog that cannot be opened for want of room is no broken disk."""
+        disk = Disk(self.directory(), 8)
+        self.addCleanup(disk.unmount)
+        path = disk.path / "catalog.sqlite"
+        Catalog.open(path).close()
+        fill(disk.path / "other")
+        error = self.assertRaises(CatalogError, Catalog.open, path)
+        self.assertIn("the disk is full", str(error))
+
+    def test_film(self) -> None:
+        """A film for which there is no room: that is said, and nothing of it is left."""
+        disk, root = Disk(self.directory(), 8), self.directory()
+        self.addCleanup(disk.unmount)
+        put(root, [NOON + at for at in range(3)])
+        fill(disk.path / "other")
+        film = disk.path / "film.mp4"
+        with closing(CatalogReader.open(root / OWN / "catalog.sqlite")) as reader:
+            error = self.assertRaises(
+                TimelapseError, shoot, root, reader, Wish(CameraId("trap-1")), film,
+                tool("ffmpeg", "ffmpeg"),
+            )  # fmt: skip
+        self.assertEqual(str(error), "the disk is full")
+        self.assertEqual({path.name for path in disk.path.iterdir()}, {"other", "lost+found"})
+
+
+def fill(path: Path) -> None:
+    """A file takes all the room that there is."""
+    with path.open("wb", buffering=0) as file:
+        for size in (MIB, 4096, 1):
+            with contextlib.suppress(OSError):
+                while file.write(bytes(size)):
+                    pass
 
 
 class Away(DiskCase):

@@ -281,6 +281,12 @@ class Placing(ExportCase):
 
 
 class YoloTests(ExportCase):
+    def test_nobody_looked(self) -> None:
+        """Before anybody has looked, a table has all photos, and a set for training none."""
+        error = self.assertRaises(ExportError, self.export, self.yolo)
+        self.assertIn("camd detect", str(error))
+        self.assertEqual(self.export(self.yolo, Choice()).photos, 24)
+
     def test_whole(self) -> None:
         """Images, labels and names belong together; the sides share no night; links are links."""
         self.everywhere()
@@ -628,6 +634,18 @@ class Commands(DataSetCase, CommandCase):
             self.assertTrue((dp.with_name(target) / "README.md").is_file())
         self.assertTrue(frictionless.validate(str(dp / "datapackage-offline.json")).valid)
 
+    def test_given_for_nothing(self) -> None:
+        """A place of a camera that is not there, and a name of such a class, may be misspelt."""
+        done = self.run_camd(
+            "--store", str(self.root), "export", "camtrap-dp", str(self.target), "--at", "47,15",
+            "--at", "orchid-1=1,2", "--taxon", "gnat=Sciaridae", "--taxon", "moth=Lepidoptera",
+        )  # fmt: skip
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(done.stderr.splitlines(), [
+            "camd: --at orchid-1: the store has no photo of it",
+            "camd: --taxon moth: no photo has a thing of that class",
+        ])  # fmt: skip
+
     def test_mistakes(self) -> None:
         """Each is a line, and leaves nothing behind."""
         target = str(self.target)
@@ -640,6 +658,7 @@ class Commands(DataSetCase, CommandCase):
             (1, ("yolo", target, "--confirmed"), "no photo"),
             (1, ("yolo", str(self.root / "x")), "within the store"),
             (1, ("camtrap-dp", target, "--at", "greenhouse-1=1,2"), f"where {ORCHARD} stands"),
+            (1, ("camtrap-dp", target), f"=47.07,15.44; likewise for {ORCHARD}"),
             (2, ("camtrap-dp", target, "--at", "1,200"), "degrees"),
             (2, ("camtrap-dp", target, "--taxon", "gnat"), "CLASS=NAME"),
         ):

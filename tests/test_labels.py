@@ -79,6 +79,7 @@ class Lines(LabelsCase):
             ("0 0.5 0.5 0.2 0.4", "gnat", (0.4, 0.3, 0.2, 0.4), False),
             (" 1  0.5 0.5 0.2 0.4 0.87\r", "whitefly", (0.4, 0.3, 0.2, 0.4), False),
             ("1 0.1 0.2 0.3 0.2 0.3 0.6", "whitefly", (0.1, 0.2, 0.2, 0.4), True),
+            ("0 .5 .5 .2 .4", "gnat", (0.4, 0.3, 0.2, 0.4), False),
             ("0 0.05 5e-1 0.2 0.4", "gnat", (0, 0.3, 0.15, 0.4), False),
         ):
             self.assertEqual(parse_line(line, CLASSES),

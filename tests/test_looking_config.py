@@ -77,7 +77,7 @@ class SettingsTests(SynchronousTestCase):
             ("[detect]\nconfidence = 2", "0.0 to 1.0"),
             ("[detect]\noverlap = 0.95", "0.0 to 0.9"),
             ('[detect]\norder = "any"', '"newest" or "oldest"'),
-            ('[judge]\nuseless = ["frozen"]', "of dark, bright"),
+            ('[judge]\nuseless = ["frozen"]', "wants one of dark, bright"),
             ('[judge]\npoor = ["ugly"]', "frozen"),
             ('[[camera]]\nid = "a"\ndetect_hours = "18-8"', "22:00-07:00"),
             ('[[camera]]\nid = "a"\ndetect_hours = "18:00-18:00"', "22:00-07:00"),

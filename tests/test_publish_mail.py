@@ -92,6 +92,17 @@ class MailCase(PublishCase):
             publisher.stop()
             (self.folder.own / "outbox.sqlite").unlink()
 
+    async def test_nobody(self) -> None:
+        """Where no server is, that is said in words."""
+        port = reactor.listenTCP(0, Factory.forProtocol(Protocol), interface="127.0.0.1")
+        number = port.getHost().port
+        await port.stopListening()
+        mail = MailConfig("127.0.0.1", number, "none", sender="a@b.c", to=("d@e.f",))
+        publisher = await self.flat(mail)
+        lane = publisher.courier.lanes["mail"]
+        await true(lambda: lane.failures)
+        self.assertRegex(lane.why, r"^127\.0\.0\.1: [A-Z].*Connection refused$")
+
     async def test_hangs(self) -> None:
         """A server that says nothing costs no more than its time."""
         factory = Factory.forProtocol(Protocol)

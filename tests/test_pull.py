@@ -805,10 +805,14 @@ class ClientTests(PullCase):
     @asynchronously
     async def test_nobody(self) -> None:
         """Nobody there, and a name that is none."""
-        for url in ("http://127.0.0.1:1/", "http://no.such.host.invalid/"):
+        for url, why in (
+            ("http://127.0.0.1:1/", "it cannot be reached: Connection refused"),
+            ("http://no.such.host.invalid/", "no.such.host.invalid"),
+        ):
             try:
                 await Client(reactor).get(url, 100, 2.0)
-            except AnswerError:
+            except AnswerError as error:
+                self.assertTrue(str(error).endswith(why), str(error))
                 continue
             self.fail(url)
 

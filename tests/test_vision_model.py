@@ -69,7 +69,8 @@ class LoadTests(ModelCase):
         path = build(self.path(), size=SIZE, metadata=nothing)
         model = load(path, classes=["midge"])
         self.assertEqual((model.classes, model.size), (("midge",), (SIZE, SIZE)))
-        self.assertIn("does not say which classes it knows", self.refused(path))
+        wanted = "does not say which classes it knows: name them by classes in [detect]"
+        self.assertIn(wanted, self.refused(path))
 
     def test_other_names(self) -> None:
         """Whoever names the classes is right, as long as there are as many."""

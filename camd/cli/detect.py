@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from camd.cli.bar import count
-from camd.cli.settings import configured, existing_store, own_directory, plain_errors
+from camd.cli.settings import configured, existing_catalog, existing_store, plain_errors
 from camd.config import Config, Loaded
 from camd.detect.crew import Rules
 from camd.detect.rerun import Range, Rerun, UnableError
@@ -31,6 +31,7 @@ from camd.store.schema import CatalogError
 from camd.timelapse.moments import parse_moment
 
 _MOST_ASIDE = 100_000
+_NONE_ASIDE = "no photo is set aside"
 
 _Told = Callable[[int, int], None]
 
@@ -67,7 +68,7 @@ def detect(
     until --retry.
     """
     root = existing_store(loaded)
-    with plain_errors(), closing(Catalog.open(own_directory(loaded) / "catalog.sqlite")) as catalog:
+    with plain_errors(), closing(Catalog.open(existing_catalog(loaded))) as catalog:
         if aside:
             return _list(catalog)
         if retry:
@@ -87,13 +88,19 @@ def _processors(loaded: Loaded) -> int:
 
 
 def _list(catalog: Catalog) -> int:
-    for each in FindingsWriter(catalog).aside(_MOST_ASIDE):
+    found = FindingsWriter(catalog).aside(_MOST_ASIDE)
+    for each in found:
         click.echo(f"{each.photo.path}: {each.why}")
+    if not found:
+        click.echo(_NONE_ASIDE)
     return 0
 
 
 def _retry(catalog: Catalog) -> int:
     photos = FindingsWriter(catalog).again()
+    if not photos:
+        click.echo(_NONE_ASIDE)
+        return 0
     click.echo(f"{count(photos, 'photo')} will be looked at once more: by camd where it runs with "
                "a model, or by camd detect")  # fmt: skip
     return 0
@@ -127,6 +134,9 @@ def _ranges(
         newest_first=terms.config.detect.order == "newest" if newest is None else newest,
         again=again,
     )
+    since_ms, until_ms = general.since_ms, general.until_ms
+    if since_ms is not None and until_ms is not None and since_ms >= until_ms:
+        raise click.UsageError("--since is not before --until")
     ranges = []
     for share in terms.shares():
         if share.outfit is None or share.outfit.setup.model is None:
@@ -199,19 +209,33 @@ class _Look:
     def _failed(self, failure: Failure) -> None:
         self.failure = failure
 
+    @property
+    def photos(self) -> int:
+        """That were looked at."""
+        return sum(run.photos for run in self.runs)
+
     def tell(self) -> None:
         """What came of it, in a line."""
-        photos, aside, left_out = (
-            sum(getattr(run, name) for run in self.runs) for name in ("photos", "aside", "left_out")
-        )
+        aside, left_out = (sum(getattr(run, name) for run in self.runs)
+                           for name in ("aside", "left_out"))  # fmt: skip
+        if not any((self.photos, aside, left_out, self.stopped)):
+            click.echo(_nothing(run.range for run in self.runs))
+            return
         found: Counter[str] = sum((run.found for run in self.runs), Counter())
         things = ", ".join(f"{number:,} {label}" for label, number in found.most_common())
-        parts = [f"{count(photos, 'photo')} looked at", f"found: {things or 'nothing'}"]
+        parts = [f"{count(self.photos, 'photo')} looked at", f"found: {things or 'nothing'}"]
         if aside:
             parts.append(f"{aside:,} set aside, see camd detect --aside")
         if left_out:
             parts.append(f"{left_out:,} left out")
         click.echo("; ".join(parts))
+
+
+def _nothing(ranges: Iterable[Range]) -> str:
+    """What is told where there was nothing to do."""
+    if any(each.again for each in ranges):
+        return "there is no photo to look at"
+    return "there is no photo that this model has not seen; --again looks once more"
 
 
 def farewell(ranges: Iterable[Range]) -> str:
@@ -228,9 +252,12 @@ def _run(look: _Look, ranges: Sequence[tuple[Outfit, Range]]) -> int:
     if look.failure is not None:
         if look.failure.check(UnableError, CatalogError) is None:
             look.failure.raiseException()
-        if look.runs[-1].photos:
+        if look.photos:
             look.tell()
-        raise click.ClickException(look.failure.getErrorMessage())
+        why = look.failure.getErrorMessage()
+        if look.failure.check(CatalogError) is not None:
+            why = f"what is seen on photos cannot be written down: {why}"
+        raise click.ClickException(why)
     look.tell()
     if look.stopped:
         click.echo(farewell(range for _, range in ranges))

@@ -4,7 +4,7 @@ import functools
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
@@ -35,9 +35,10 @@ from camd.export.yolo import YoloForm
 from camd.findings import parse_class
 from camd.photo import CameraId
 from camd.store.catalog import CatalogReader
+from camd.store.findings import FindingsReader
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def export() -> None:
     """Make a data set of photos and of what is on them.
 
@@ -217,11 +218,15 @@ def camtrap_dp(loaded: Loaded, /, *, places: tuple[str, ...], taxa: tuple[str, .
 
     def form_of(folder: Path, chosen: Chosen, tools: _Tools) -> Form:
         cameras = {pick.camera for pick in chosen.picks}
+        _mind("--at", known.keys() - {""}, tools.catalog.totals(), "the store has no photo of it")
+        classes = FindingsReader(tools.catalog).classes()
+        _mind("--taxon", project.taxa, classes, "no photo has a thing of that class")
         placed = {camera: known.get(camera) or known.get("") for camera in cameras}
         lost = sorted(camera for camera, place in placed.items() if place is None)
         if lost:
             raise ExportError(
                 f"Camtrap DP wants to know where {lost[0]} stands: --at {lost[0]}=47.07,15.44"
+                + (f"; likewise for {', '.join(lost[1:])}" if lost[1:] else "")
             )
         at = {camera: place for camera, place in placed.items() if place is not None}
         return CamtrapForm(folder, at, project, tools.placer, tools.now)
@@ -254,6 +259,13 @@ def _places(texts: tuple[str, ...]) -> dict[str, Place]:
                 f"--at {text!r}: latitude and longitude in degrees are wanted, such as 47.07,15.44"
             ) from None
     return found
+
+
+def _mind(option: str, given: Iterable[str], known: Container[str], why: str) -> None:
+    """What was given for nothing is told: it may be misspelt, or be there one day."""
+    for name in sorted(given):
+        if name not in known:
+            click.echo(f"camd: {option} {name}: {why}", err=True)
 
 
 def _degrees(text: str, most: int) -> float:

@@ -22,7 +22,7 @@ SHOWN = 10
 """Mistakes and unknown photos that are written out; the rest is counted."""
 
 
-@click.group("import")
+@click.group("import", no_args_is_help=False)
 def import_() -> None:
     """Take in what people said elsewhere of the photos of the store."""
 

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
-from camd.config import Loaded, load
+from camd.config import Loaded, Seconds, load, read_duration
 from camd.keys import KeyFileError, KeyRing
 from camd.photo import CameraId, is_camera_id, parse_camera_id
 from camd.store.folders import OWN
@@ -43,6 +43,15 @@ def configured(command: Callable[Concatenate[Loaded, P], R]) -> Callable[..., R]
         return command(loaded, *args, **options)
 
     return run
+
+
+def span(text: str) -> Seconds:
+    """The duration that *text* is; a number alone is seconds.
+
+    :raises ValueError: saying what a duration looks like.
+    """
+    plain = text.isascii() and text.replace(".", "", 1).isdecimal()
+    return read_duration(float(text) if plain else text)
 
 
 def camera_id(ctx: click.Context, param: click.Parameter, value: str | None) -> CameraId | None:
@@ -100,7 +109,7 @@ def existing_catalog(loaded: Loaded) -> Path:
     """The file of the store's catalog; it is there."""
     path = own_directory(loaded) / "catalog.sqlite"
     if not path.exists():
-        raise click.ClickException(f"there is no catalog at {path}: camd check --fix")
+        raise click.ClickException(f"there is no catalog at {path}; camd check --fix makes one")
     return path
 
 

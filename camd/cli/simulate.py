@@ -16,7 +16,7 @@ from attrs import frozen
 from rich.console import Console
 
 from camd.authority import AuthorityError, client_context
-from camd.config.units import read_duration
+from camd.cli.settings import span
 from camd.keys import KeyRing
 from camd.photo import parse_camera_id
 from camd.pictures import FRAMESIZES, PicturesUnavailableError
@@ -49,13 +49,9 @@ class _Duration(click.ParamType[float]):
         if isinstance(value, float):
             return value
         try:
-            return read_duration(float(value) if _is_plain(value) else value)
+            return span(value)
         except ValueError as error:
             self.fail(f"{value!r} is not {error}", param, ctx)
-
-
-def _is_plain(text: str) -> bool:
-    return text.replace(".", "", 1).isdecimal() and text.isascii()
 
 
 @click.command()

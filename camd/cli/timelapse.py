@@ -25,8 +25,9 @@ from camd.cli.settings import (
     existing_store,
     plain_errors,
     room_for,
+    span,
 )
-from camd.config import Loaded, read_duration
+from camd.config import Loaded
 from camd.photo import CameraId
 from camd.store.catalog import CatalogReader
 from camd.store.findings import FindingsReader
@@ -53,7 +54,7 @@ def _read(parse: Callable[[str], Any]) -> Callable[..., Any]:
 
 
 def _span(text: str) -> float:
-    seconds = read_duration(text)
+    seconds = span(text)
     if seconds < 0.001:
         raise ValueError("a duration of more than nothing")
     return seconds
@@ -104,6 +105,8 @@ def timelapse(
     target = output if output is not None else Path(f"{camera}.mp4")
     if target.suffix.lower() not in (".mp4", ".m4v"):
         raise click.UsageError(f"--output {target}: a name that ends in .mp4 is wanted")
+    if not target.parent.is_dir():
+        raise click.UsageError(f"--output {target}: there is no directory {target.parent}")
     zone_name = loaded.config.camera(camera).timezone
     zone = ZoneInfo(zone_name) if zone_name else None
     begin, end = _moment("--from", since, zone), _moment("--to", until, zone, end=True)

@@ -8,7 +8,7 @@ from camd.config import Loaded
 from camd.private import private_directory
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def token() -> None:
     """Let programs in, each by a token of its own."""
 

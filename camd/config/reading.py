@@ -18,7 +18,7 @@ from camd.config.shape import Where, in_short, is_section, keys, kind_at, plain,
 from camd.config.sources import environment_layers, file_layers, option_layers
 from camd.config.structure import Fault, Missing, Unknown, Wrong, structured
 from camd.config.tree import Config, contradictions
-from camd.config.units import Secret
+from camd.config.units import Secret, SecretUrl, url_shown
 
 
 @frozen
@@ -81,6 +81,8 @@ def _got(value: object, kind: Any) -> str:
     """*value* for an error's line, unless it is a secret, or may hold one."""
     if plain(kind) is Secret or is_section(kind):
         return _KINDS.get(type(value), "something else")
+    if plain(kind) is SecretUrl and isinstance(value, str):
+        value = url_shown(value)
     return in_short(value)
 
 

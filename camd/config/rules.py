@@ -217,5 +217,5 @@ def flag_by_itself(value: str) -> str:
 
 def _one_of(value: str, words: list[str]) -> str:
     if value not in words:
-        raise ValueError(f"of {', '.join(words)}")
+        raise ValueError(f"one of {', '.join(words)}")
     return value

@@ -14,7 +14,16 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import attrs
 
 from camd.config.area import Area
-from camd.config.units import Bytes, Seconds, Secret, Share, duration_text, size_text
+from camd.config.units import (
+    Bytes,
+    Seconds,
+    Secret,
+    SecretUrl,
+    Share,
+    duration_text,
+    size_text,
+    url_shown,
+)
 from camd.config.wanted import Wanted
 from camd.config.when import When
 
@@ -81,8 +90,8 @@ def kind_at(section: Any, where: Where) -> Any:
 def shown(tree: Any) -> dict[str, str]:
     """Every dotted key of *tree* with its value as it would stand in the file.
 
-    Secrets are not shown. The keys of an array's tables follow its own as ``camera[id].pace``,
-    so far as they are set.
+    Secrets are not shown, and of a URL that is one only its host. The keys of an array's tables
+    follow its own as ``camera[id].pace``, so far as they are set.
     """
     found: dict[str, str] = {}
     _show(tree, "", found)
@@ -115,6 +124,8 @@ def _in_file(value: Any, kind: Any) -> str:
         return '""'
     if bare is Secret:
         return '"(hidden)"' if value else '""'
+    if bare is SecretUrl:
+        return as_toml(url_shown(value))
     if bare is Seconds:
         return f'"{duration_text(value)}"'
     if bare is Bytes:

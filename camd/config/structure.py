@@ -167,7 +167,11 @@ def _ruled(kind: Any, converter: Converter) -> Hook:
 def _tuple(kind: Any, converter: Converter) -> Hook:
     each_kind = element(kind)
     inner = converter.get_structure_hook(each_kind)
-    wanted = "an array of tables" if is_section(each_kind) else 'a list, such as ["one", "two"]'
+    wanted = (
+        'tables in double brackets, "[[…]]"'
+        if is_section(each_kind)
+        else 'a list, such as ["one", "two"]'
+    )
 
     def hook(value: Any, _: Any) -> Any:
         if not isinstance(value, list):

@@ -33,7 +33,7 @@ from camd.config.rules import (
     web_url,
     word,
 )
-from camd.config.units import Bytes, Seconds, Secret
+from camd.config.units import Bytes, Seconds, Secret, SecretUrl
 from camd.config.when import Subject, When
 
 Event = Literal[
@@ -42,6 +42,7 @@ Event = Literal[
 ]  # fmt: skip
 Topic = Annotated[str, topic]
 WebUrl = Annotated[str, web_url]
+HookUrl = Annotated[SecretUrl, web_url]
 BrokerUrl = Annotated[str, broker_url]
 MailAddress = Annotated[str, mail_address]
 Word = Annotated[str, word]
@@ -145,7 +146,7 @@ class MailConfig:
 class WebhookEntry:
     """One ``[[webhook]]`` of the file.
 
-    :ivar url: where to.
+    :ivar url: where to; to chat services its path is the key.
     :ivar name: what alerts call it.
     :ivar secret: what each request is signed with; none is signed without.
     :ivar secret_file: a file that has the secret.
@@ -156,7 +157,7 @@ class WebhookEntry:
     :ivar timeout: seconds for a whole answer.
     """
 
-    url: WebUrl
+    url: HookUrl
     name: Word = ""
     secret: Secret = Secret()
     secret_file: Path | None = None

@@ -16,6 +16,9 @@ Seconds = NewType("Seconds", float)
 Bytes = NewType("Bytes", int)
 """A size in bytes, 0 to 2**63 - 1."""
 
+SecretUrl = NewType("SecretUrl", str)
+"""A URL that lets in whoever knows it: no more of it is shown than the scheme and the host."""
+
 LONGEST = Seconds(100 * 365 * 86_400.0)
 LARGEST = Bytes(2**63 - 1)
 
@@ -23,6 +26,10 @@ DURATION_WANTED = 'a duration: seconds, or text such as "10 s", "2 min", "3 h", 
 SIZE_WANTED = 'a size: whole bytes, or text such as "64 MiB", "2 GB", "500 kB"'
 SHARE_WANTED = 'a size ("256 MiB", bytes) or a part of the whole ("5 %")'
 
+_URL_PARTS = re.compile(
+    r"((?:[a-z][a-z0-9+.-]*:)?/{0,2})(?:[^/?#]*@)?([^/?#@]*)(.*)",
+    re.ASCII | re.IGNORECASE | re.DOTALL,
+)
 _QUANTITY = re.compile(r"([0-9]{1,19}(?:\.[0-9]{1,9})?) ?([A-Za-z%]{1,7})", re.ASCII)
 
 _DURATIONS = {
@@ -170,3 +177,11 @@ class Secret:
 
     def __bool__(self) -> bool:
         return bool(self.reveal)
+
+
+def url_shown(url: str) -> str:
+    """What may be seen of a `SecretUrl`, or of what was to be one."""
+    found = _URL_PARTS.fullmatch(url)
+    assert found is not None, "any text is made of these parts"
+    host = found[1] + found[2]
+    return url if url.removesuffix("/") == host else f"{host}/(hidden)"

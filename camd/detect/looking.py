@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from camd.config import Config
+from camd.config.when import Subject
 from camd.detect.crew import Crew, Rules
 from camd.detect.desk import SPARSE, Desk
 from camd.detect.manners import Manners
@@ -94,6 +95,7 @@ class Looking:
     _lately: deque[float] = field(factory=deque)
     _deaf: Callable[[], None] | None = None
     _complained: bool = False
+    _missed: set[str] = field(factory=set)
 
     def __attrs_post_init__(self) -> None:
         self.manners = Manners(
@@ -137,7 +139,23 @@ class Looking:
             ]
         else:
             self._employ([])
+        self._mind_alerts()
         self._look_around()
+
+    def _mind_alerts(self) -> None:
+        """A rule that counts what no model looks for is told of: its class may be misspelt."""
+        ready = [crew.ready for outfit, crew in self._crews.items() if outfit.setup.model]
+        if None in ready:
+            return
+        known = {label for each in ready if each is not None for label in each.classes}
+        alerts = self.config().alerts
+        missed = {each.when.label for each in alerts if each.when.subject is Subject.COUNT} - known
+        for label in sorted(missed - self._missed):
+            log.warn(
+                "an alert counts {label}, which no model looks for: there are {known}",
+                label=label, known=", ".join(sorted(known)) or "none",
+            )  # fmt: skip
+        self._missed = missed
 
     def _employ(self, outfits: list[Outfit]) -> None:
         """There is a crew for each of these, and no other."""
@@ -255,6 +273,7 @@ class Looking:
         if not self.running or not self._desks:
             return
         self._poll = self.reactor.callLater(POLL, self._look_around)
+        self._mind_alerts()
         self._count_at = 0.0
         for desk in self._desks:
             desk.heard = True

@@ -52,8 +52,8 @@ class Rerun:
     """One model, over a range of photos.
 
     :ivar told: called with how many photos are through and how many there are.
-    :ivar photos: that were looked at; *aside*: that could not be; *left_out*: that are not to be,
-        by the configuration, or are gone.
+    :ivar photos: that were looked at; *aside*: that could not be; both only once that is written
+        down. *left_out*: that are not to be, by the configuration, or are gone.
     :ivar found: things on them, by class.
     """
 
@@ -96,8 +96,6 @@ class Rerun:
 
     def was_seen(self, ready: Ready, job: Job, seen: Seen) -> None:
         self._batch.saw(ready, job, seen)
-        self.photos += 1
-        self.found.update(detection.label for detection in seen.detections or ())
         self._through()
 
     def has_failed(self, job: Job, why: str, final: bool) -> None:
@@ -106,7 +104,6 @@ class Rerun:
             self._through()
         elif final:
             self._batch.failed.append((job.entry, why))
-            self.aside += 1
             self._through()
         else:
             self.is_suspect(job, why)
@@ -173,7 +170,7 @@ class Rerun:
 
     def _through(self) -> None:
         self._under_way -= 1
-        self.told(self.photos + self.aside + self.left_out, self.total)
+        self.told(self.photos + self.aside + self.left_out + len(self._batch), self.total)
         if self._write_at is None:
             self._write_at = self.clock.callLater(GATHER, self._write)
         elif len(self._batch) >= AT_ONCE:
@@ -192,6 +189,10 @@ class Rerun:
         batch, self._batch = self._batch, Batch()
         if batch:
             Trip(batch, milliseconds(self.now()), 1).make(self.catalog)
+            for _, look in batch.seen():
+                self.photos += 1
+                self.found.update(detection.label for detection in look.detections or ())
+            self.aside += len(batch.failed)
 
     def _end(self, error: Exception | None) -> None:
         if self._over:

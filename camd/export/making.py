@@ -114,6 +114,11 @@ def make(
 def _chosen(catalog: CatalogReader, wanted: Wanted, zone_of: ZoneOf) -> Chosen:
     picks = choose(catalog, wanted.choice, zone_of)
     if not picks:
+        if wanted.choice.background is not None and not FindingsReader(catalog).classes():
+            raise ExportError(
+                "nothing is known to be on any photo: camd detect lets a model look, and on the "
+                "page a person says it"
+            )
         raise ExportError("no photo of the store answers to that choice")
     split = wanted.split
     try:

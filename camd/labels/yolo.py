@@ -20,7 +20,9 @@ from camd.labels.classes import (
 )
 from camd.labels.hearing import Find, Heard, Labels, around, box_of, read_text
 
-_NUMBER = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{0,20})?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+_NUMBER = re.compile(
+    r"-?(?:[0-9]{1,9}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,3})?", re.ASCII
+)
 _CLASS = re.compile(r"[0-9]{1,6}", re.ASCII)
 _SLACK = 0.01
 """By so much of the picture a box may reach over its edges."""

@@ -113,7 +113,8 @@ class Mail:
         if isinstance(error, SMTPClientError):
             resp = error.resp
             text = resp.decode("utf-8", "replace") if isinstance(resp, bytes) else str(resp)
-            why = plain(f"{where}: {error.code} {text.strip()}")[:300]
+            code = f"{error.code} " if error.code > 0 else ""  # else nobody answered
+            why = plain(f"{where}: {code}{text.strip().rstrip('.')}")[:300]
             raise UndeliveredError(why, alone=500 <= error.code < 600 and error.code != 535)
         if isinstance(error, ConnectError | ConnectionClosed | DNSLookupError):
             raise UndeliveredError(f"{where}: it cannot be reached: {error}")

@@ -256,7 +256,10 @@ class Publisher:
 
         def buried(count: int) -> None:
             if count:
-                log.warn("{count} things wait for who is configured no more", count=count)
+                log.warn(
+                    "{count} deliveries are given up: who they were for is configured no more",
+                    count=count,
+                )
 
         self.courier.ask(bury).addCallbacks(
             buried, lambda failure: self.courier.complain(failure.getErrorMessage())

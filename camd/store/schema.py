@@ -171,7 +171,17 @@ def told(path: Path) -> Iterator[None]:
         kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise CatalogDamagedError(f"{path} is damaged: {error}") from error
+        if kind == sqlite3.SQLITE_IOERR and _is_full(path):
+            raise CatalogError(f"{path}: the disk is full") from error
         raise CatalogError(f"{path}: {error}") from error
+
+
+def _is_full(path: Path) -> bool:
+    """Whether there is no room left: SQLite takes that for a broken disk where it makes a file."""
+    try:
+        return os.statvfs(path.parent).f_bavail == 0
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -139,6 +139,8 @@ class Encoder:
                 pass
 
     def _why(self) -> str:
+        if not os.statvfs(self.path.parent).f_bavail:
+            return "the disk is full"  # what ffmpeg says of that may be anything
         self._said.seek(0)
         lines = self._said.read().decode("utf-8", "replace").split("\n")
         said = [line.strip() for line in lines if line.strip()]

@@ -200,7 +200,7 @@ class _About:
         named = list(given) or self._names()
         if not named:
             raise ModelError(
-                f"{self.name} does not say which classes it knows: name them in the settings"
+                f"{self.name} does not say which classes it knows: name them by classes in [detect]"
             )
         if len(named) > MOST_CLASSES:
             raise ModelError(f"{self.name} has {len(named)} classes: {MOST_CLASSES} at most")
