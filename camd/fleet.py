@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
 from camd.config import Config
-from camd.news import Kind, News
+from camd.news import Item, Kind, News
 from camd.photo import CameraId, Reason, Receipt
 
 log = Logger()
@@ -75,7 +75,8 @@ class Camera:
     """One camera. Plain attributes with slots: there may be very many.
 
     Times are unix seconds, 0 for never. *interval*: learnt seconds between photos, 0 unknown.
-    *expected*: when it said that it would be back, 0 where it did not.
+    *expected*: when it said that it would be back, 0 where it did not. *poor*: since when its
+    photos are bad, and what that was told with; None while they are not.
     """
 
     __slots__ = (
@@ -95,6 +96,7 @@ class Camera:
         "model",
         "photos",
         "photos_today",
+        "poor",
         "protocol",
         "refused",
         "session",
@@ -120,6 +122,7 @@ class Camera:
         self.photos_today = 0
         self.bytes_today = 0
         self.silent = False
+        self.poor: tuple[float, str] | None = None
         self.session: Session | None = None
         self.latest: Receipt | None = None
         self.refused: dict[Reason, int] | None = None
@@ -164,6 +167,17 @@ class Fleet:
     now: Callable[[], float]
     cameras: dict[CameraId, Camera] = field(factory=dict)
 
+    def __attrs_post_init__(self) -> None:
+        self.news.listen(self._heard)
+
+    def _heard(self, item: Item) -> None:
+        """Those who look at photos know when they are bad."""
+        if item.kind not in (Kind.POOR, Kind.GOOD) or item.camera is None:
+            return
+        camera = self.cameras.get(item.camera)
+        if camera is not None:
+            camera.poor = (item.when, item.text) if item.kind is Kind.POOR else None
+
     def __contains__(self, camera: object) -> bool:
         return camera in self.cameras
 
@@ -173,6 +187,11 @@ class Fleet:
         if camera is None:
             camera = self.cameras[id] = Camera(id)
         return camera
+
+    def is_poor(self, id: CameraId) -> bool:
+        """Whether the photos of that camera are bad, as far as was told."""
+        camera = self.cameras.get(id)
+        return camera is not None and camera.poor is not None
 
     @property
     def connected(self) -> int:
@@ -348,6 +367,7 @@ class Fleet:
             "today": [camera.today, camera.photos_today, camera.bytes_today],
             "fw": camera.fw,
             "model": camera.model,
+            "poor": camera.poor,
             "telemetry": camera.telemetry or {},
             "settings": camera.settings or {},
         }
@@ -366,6 +386,9 @@ class Fleet:
         today = memory.get("today")
         if isinstance(today, list) and len(today) == 3 and all(isinstance(n, int) for n in today):
             camera.today, camera.photos_today, camera.bytes_today = today
+        poor = memory.get("poor")
+        if isinstance(poor, list | tuple) and len(poor) == 2 and isinstance(poor[0], int | float):
+            camera.poor = float(poor[0]), str(poor[1])
         for name in ("telemetry", "settings"):
             value = memory.get(name)
             setattr(camera, name, dict(value) if isinstance(value, dict) and value else None)

@@ -239,7 +239,9 @@ class Camd(MultiService):
         if self.looking is None and self.config.looks:
             from camd.detect.looking import Looking
 
-            self.looking = Looking(current, self.store, self.news, self.reactor, now)
+            self.looking = Looking(
+                current, self.store, self.news, self.reactor, now, poor=self.fleet.is_poor
+            )
             new.append(self.looking)
         left = (self.store.own / "outbox.sqlite").exists()
         if self.publisher is None and (self.config.tells or left):

@@ -37,7 +37,7 @@ class Upkeep:
     keyring: KeyRing
     reactor: Any
     running: Callable[[], bool]
-    _saved: dict[CameraId, float] = field(factory=dict)
+    _saved: dict[CameraId, object] = field(factory=dict)
 
     def remember(self, crashed: bool = False) -> None:
         """The fleet has what the catalog knows of cameras, and those of the configuration.
@@ -58,13 +58,14 @@ class Upkeep:
             self.fleet.camera(entry.id)
 
     def save(self) -> "Deferred[None]":
-        """Cameras that were seen since the last time are saved; those long gone are forgotten."""
+        """Cameras of which there is something new are saved; those long gone are forgotten."""
         now = time.time()
         states = []
         forget = []
         for camera in self.fleet.cameras.values():
-            if self._saved.get(camera.id) != camera.last_seen and camera.last_seen:
-                self._saved[camera.id] = camera.last_seen
+            new = camera.last_seen, camera.poor
+            if self._saved.get(camera.id) != new and camera.last_seen:
+                self._saved[camera.id] = new
                 states.append(
                     CameraState(
                         camera.id, milliseconds(camera.first_seen),

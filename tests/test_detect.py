@@ -76,6 +76,8 @@ class LookingCase(SynchronousTestCase):
     detect = DetectConfig(model=Path("/models/pests.onnx"))
     judge = JudgeConfig()
     cameras: tuple[CameraEntry, ...] = ()
+    poor: frozenset[CameraId] = frozenset()
+    """Of which it was told before that their photos are bad."""
 
     def setUp(self) -> None:
         root = Path(self.mktemp()).absolute()
@@ -102,7 +104,7 @@ class LookingCase(SynchronousTestCase):
         self.shelf.catalog.keep_backlog(self.config.looks)
         self.looking = Looking(
             lambda: self.config, self.shelf, self.news, self.clock,  # type: ignore[arg-type]
-            lambda: NIGHT + self.clock.seconds(), self.hands,
+            lambda: NIGHT + self.clock.seconds(), self.hands, self.poor.__contains__,
         )  # fmt: skip
         self.looking.start()
         self.addCleanup(self.looking.stop)
@@ -550,6 +552,19 @@ class MoodTests(LookingCase):
         self.judged(5)
         self.assertEqual(len(self.told(Kind.GOOD)), 1)
 
+    def test_over_a_change(self) -> None:
+        """What was told of is over with the first good one, whatever is bad by now, if anything."""
+        for number, judge in enumerate(
+            (JudgeConfig(enabled=True, poor=("frozen",)), JudgeConfig(enabled=True, poor_after=0)),
+            1,
+        ):
+            self.looking.stop()
+            self.poor = frozenset({GREENHOUSE})
+            self.configure(judge=judge)
+            self.begin()
+            self.judged(number)
+            self.assertEqual(len(self.told(Kind.GOOD)), 1, judge)
+
     def test_late_ones(self) -> None:
         """What is looked at late says nothing of how things are now."""
         moods = Moods(frozenset({Flag.BLURRED}), 2)
@@ -567,6 +582,15 @@ class MoodTests(LookingCase):
 
 
 class UnbrokenTests(LookingCase):
+    def test_good_again(self) -> None:
+        """Where only a model looks, a photo that is not broken is a good one."""
+        for seq in range(1, 11):
+            self.come(seq)
+            self.hands.one.see(self.number(seq), None, [] if seq in (2, 9) else [Flag.BROKEN])
+            self.pass_time()
+        (poor,), (good,) = self.told(Kind.POOR), self.told(Kind.GOOD)
+        self.assertEqual((poor.photo, good.photo), ((GREENHOUSE, BOOT, 7), (GREENHOUSE, BOOT, 9)))
+
     def test_broken(self) -> None:
         """A photo that no model can look at is told as broken, judged or not, and is not taken for
         an empty one."""

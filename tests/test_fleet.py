@@ -124,11 +124,15 @@ class Coming(FleetCase):
         self.photo(30)
         self.fleet.told(camera, {"rssi": -60.0})
         self.fleet.sleeps(camera, 900)
+        self.news.tell(Kind.POOR, TRAP, "its photos have gone bad: blurred")
         memory = self.fleet.memory(camera)
         other = Fleet(lambda: self.config, self.news, lambda: self.time)
         again = other.remember(TRAP, camera.first_seen, camera.last_seen, memory)
         self.assertEqual(other.memory(again), memory)
         self.assertIs(again.state, State.ASLEEP)
+        self.assertTrue(other.is_poor(TRAP))
+        self.news.tell(Kind.GOOD, TRAP, "its photos are good again")
+        self.assertFalse(other.is_poor(TRAP))
         broken = {key: ["?"] for key in memory}
         self.assertIs(other.remember(CameraId("odd"), 1, 2, broken).state, State.AWAY)
 

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from camd.config import Loaded, load
 from camd.fleet import Fleet, State
 from camd.ingest.deadlines import Deadlines
+from camd.news import Kind
 from camd.photo import CameraId
 from camd.service import LOOK, Camd, build
 from camd.signals import Signals
@@ -131,8 +132,27 @@ class Restarted(DaemonCase):
         camera = self.known(daemon.store)
         self.assertEqual((camera.photos, camera.state), (2, State.ASLEEP))
 
+    def test_what_is_saved(self) -> None:
+        """What became known of a camera since it was seen last is saved, too."""
+        daemon = self.daemon().start()
+        V2(daemon.port, Talk("trap")).close()
+        until(lambda: "disconnected" in daemon.said)
+        self.assertEqual(daemon.stop(), 0)
+        for kind in (Kind.STAT, Kind.POOR):
+            camd = self.opened(daemon.store)
+            self.assertFalse(camd.fleet.is_poor(CameraId("trap")))
+            camd.upkeep.save()
+            camd.news.tell(kind, CameraId("trap"), "its photos have gone bad: blurred")
+            camd.upkeep.save()
+            camd.store.close(10)
+        self.assertTrue(self.opened(daemon.store).fleet.is_poor(CameraId("trap")))
+
     def known(self, store: Path) -> Any:
         """What a daemon that opens this store knows of the camera."""
+        return self.opened(store).fleet.cameras[CameraId("trap")]
+
+    def opened(self, store: Path) -> Any:
+        """camd, with that store open."""
         reactor: Any = Reactor()
 
         def reload() -> Loaded:
@@ -142,4 +162,4 @@ class Restarted(DaemonCase):
         camd.store.open()
         self.addCleanup(camd.store.close, 10)
         camd.upkeep.remember()
-        return camd.fleet.cameras[CameraId("trap")]
+        return camd

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from twisted.internet.defer import Deferred, succeed
 
 from camd.config import Config
+from camd.config.looking import JudgeConfig
 from camd.findings import Box, Detection, Flag, Look
 from camd.news import Kind
 from camd.photo import Boot, CameraId
@@ -337,16 +338,17 @@ class OtherRoomsTests(FleetCase):
             self.failureResultOf(Deferred.fromCoroutine(work), Problem)
 
     def test_a_camera_whose_photos_are_bad(self) -> None:
-        """It says so on its card until they are good again."""
-        rooms: Any = Rooms(self.fleet, self.news, self.config)
+        """It says so on its card until they are good again, or nobody looks at them any more."""
+        rooms: Any = Rooms(self.fleet, self.news, Config(judge=JudgeConfig(enabled=True)))
         nothing: Any = None
         cameras = Cameras(rooms, nothing, nothing, lambda _: 0)
-        self.news.listen(cameras.heard)
         self.photo()
         camera = self.fleet.cameras[TRAP]
         self.assertIsNone(cameras.card(camera)["poor"])
         self.news.tell(Kind.POOR, TRAP, "its photos are dark")
         self.assertEqual(cameras.card(camera)["poor"],
                          {"when": self.time, "text": "its photos are dark"})  # fmt: skip
+        unjudged: Any = Rooms(self.fleet, self.news, Config())
+        self.assertIsNone(Cameras(unjudged, nothing, nothing, lambda _: 0).card(camera)["poor"])
         self.news.tell(Kind.GOOD, TRAP, "its photos are good again")
         self.assertIsNone(cameras.card(camera)["poor"])

@@ -62,6 +62,7 @@ class Looking:
 
     :ivar config: called whenever a setting is needed, so that a reload counts.
     :ivar now: unix seconds.
+    :ivar poor: whether it was told of a camera that its photos are bad.
     :ivar photos: that were looked at since the start; *found*: things on them; *failed*: photos
         that were set aside; *seconds*: of work on them.
     :ivar flags: how many of them had which.
@@ -75,6 +76,7 @@ class Looking:
     reactor: Any
     now: Callable[[], float]
     spawn: Spawn | None = None
+    poor: Callable[[CameraId], bool] = lambda camera: False
     photos: int = 0
     found: int = 0
     failed: int = 0
@@ -367,8 +369,8 @@ class Looking:
     def _strangers(self, batch: Batch) -> dict[CameraId, int]:
         """Cameras of which it is not known how their photos were before these, and when."""
         asked: dict[CameraId, int] = {}
-        for entry, look in batch.seen():
-            if look.flags is not None and not self._moods.knows(entry.camera):
+        for entry, _ in batch.seen():
+            if not self._moods.knows(entry.camera):
                 asked[entry.camera] = min(entry.taken_ms, asked.get(entry.camera, entry.taken_ms))
         return asked
 
@@ -399,7 +401,7 @@ class Looking:
             for desk in self._desks:
                 desk.heard = True
         for camera, (before_ms, flags) in haul.before.items():
-            self._moods.remember(camera, before_ms, flags)
+            self._moods.remember(camera, before_ms, flags, self.poor(camera))
         for entry, look in sorted(batch.seen(), key=lambda each: each[0].cursor):
             findings = haul.findings.get(entry.id)
             if findings is not None:
@@ -426,9 +428,9 @@ class Looking:
             self.news.tell(
                 Kind.FOUND, entry.camera, in_words(findings), photo=entry.key, findings=findings
             )
-        if look.flags is None:
-            return
-        self.flags.update(findings.flags)
+        if look.flags is not None:
+            self.flags.update(findings.flags)
+        # Of one that was not judged it is known that it is not broken, and that is good.
         kind = self._moods.seen(entry.camera, entry.taken_ms, findings.flags)
         if kind is Kind.POOR:
             text = f"its photos have gone bad: {in_words(evolve(findings, valid=()))}"

@@ -42,7 +42,6 @@ class Cameras:
     _newest: dict[CameraId, Entry] = field(factory=dict)
     _looked: bool = False
     _refusals: dict[CameraId, Item] = field(factory=dict)
-    _poor: dict[CameraId, Item] = field(factory=dict)
 
     def routes(self) -> list[Route]:
         one = "/api/v1/cameras/{camera}"
@@ -60,10 +59,6 @@ class Cameras:
             if item.camera not in self._refusals and len(self._refusals) >= _MOST_REFUSALS:
                 del self._refusals[next(iter(self._refusals))]
             self._refusals[item.camera] = item
-        elif item.kind is Kind.POOR and item.camera is not None:
-            self._poor[item.camera] = item
-        elif item.kind is Kind.GOOD and item.camera is not None:
-            self._poor.pop(item.camera, None)
 
     def gone(self, camera: CameraId) -> None:
         """A photo of *camera* was deleted: its newest one is to be looked up anew."""
@@ -177,7 +172,8 @@ class Cameras:
         due = max(camera.last_photo, camera.expected) + patience
         today = camera.today == int(fleet.now() // 86_400)
         refusal = self._refusals.get(camera.id)
-        poor = self._poor.get(camera.id)
+        # Where nobody looks any more, nobody would say that they are good again.
+        poor = camera.poor if settings.judge or settings.detect else None
         newest = self.newest(camera)
         return {
             "id": camera.id,
@@ -202,7 +198,7 @@ class Cameras:
             "last_refusal": None if refusal is None or refusal.reason is None else {
                 "when": refusal.when, "reason": refusal.reason.value, "text": refusal.text,
             },
-            "poor": None if poor is None else {"when": poor.when, "text": poor.text},
+            "poor": None if poor is None else {"when": poor[0], "text": poor[1]},
             "telemetry": dict(camera.telemetry or {}),
             "settings": dict(camera.settings or {}),
             "viewers": self.viewers(camera.id),
