@@ -87,6 +87,7 @@ class Timelapse(CommandCase):
             (["--length", "0 s"], "a duration"),
             (["--length", "9s", "--every", "9s"], "give one of them"),
             (["--day-only", "8-20"], "06:30-20:00"),
+            (["--largest", "much"], "a size"),
             (["-o", "film.avi"], ".mp4"),
             (["-o", "no/film.mp4"], "there is no directory no"),
         ):

@@ -408,6 +408,19 @@ class Films(SynchronousTestCase):
         put(self.root, [NOON + at for at in range(9)])
         self.fails("the disk is nearly full", room=lambda: False)
 
+    def test_too_large(self) -> None:
+        """A film that is larger than it may be is given up, at the latest when it is whole."""
+        from camd.timelapse import film
+
+        put(self.root, [NOON + at for at in range(9)])
+        self.fails("it would be larger than 1 kB", largest=1000)
+        self.patch(film, "LOOK_AT_ROOM", 1)
+        shown: list[int] = []
+        self.fails("larger than 0 B", length=60.0, fps=60, largest=0,
+                   told=lambda done, total: shown.append(done))  # fmt: skip
+        self.assertLess(max(shown), 3600)
+        self.shoot(largest=1_000_000)
+
     def test_nothing_is_replaced(self) -> None:
         """A file that is there stays, also one that came while the film was made."""
         put(self.root, [NOON, NOON + 1])

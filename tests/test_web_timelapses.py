@@ -31,24 +31,28 @@ class Wishes(SynchronousTestCase):
         """What is not said is as for the command; what makes no sense is told by its name."""
         self.assertEqual(read_wish({}, 60), Asked())
         wish = {"since": 1, "until": 2.5, "fps": 10, "size": "svga", "length": 30, "date": True,
-                "skip_dark": True}  # fmt: skip
+                "skip_dark": True, "day_only": "20:00-06:30"}  # fmt: skip
         asked = read_wish(wish, 60)
-        self.assertEqual(asked, Asked(1.0, 2.5, 10, "svga", 30.0, True, True))
+        self.assertEqual(asked, Asked(1.0, 2.5, 10, "svga", 30.0, True, True, None, "20:00-06:30"))
         self.assertEqual(
             asked.options(),
             ["--fps", "10", "--from", "1970-01-01 00:00:01.000Z", "--to",
-             "1970-01-01 00:00:02.500Z", "--size", "svga", "--length", "30.000 s", "--date",
-             "--skip-dark"],
+             "1970-01-01 00:00:02.500Z", "--size", "svga", "--length", "30.000 s",
+             "--day-only", "20:00-06:30", "--date", "--skip-dark"],
         )  # fmt: skip
+        every = read_wish({"every": 600}, 60)
+        self.assertEqual(every.options(), ["--fps", "25", "--every", "600.000 s"])
         for wrong in (
             {"since": "1"}, {"since": -1}, {"fps": 0}, {"fps": 2.5},
             {"fps": True}, {"size": "8x8"}, {"size": 5}, {"length": 0}, {"date": 1},
             {"skip_dark": "yes"}, {"colour": 1}, {"length": float("nan")},
+            {"every": 0.5}, {"every": "1 h"}, {"day_only": "8-20"}, {"day_only": 8},
+            {"day_only": "08:00-08:00"},
         ):  # fmt: skip
             problem = self.assertRaises(Problem, read_wish, wrong, 60)
             self.assertEqual(problem.status, 400, wrong)
             self.assertTrue(any(name in problem.detail for name in wrong), problem.detail)
-        for wish in ({"length": 61}, {"since": 2, "until": 2}):
+        for wish in ({"length": 61}, {"since": 2, "until": 2}, {"length": 9, "every": 9}):
             self.assertEqual(self.assertRaises(Problem, read_wish, wish, 60).status, 409)
 
 
@@ -132,6 +136,19 @@ class Films(WebCase):
         self.held("POST", ALL, client.ask("POST", HERE, {"length": 3}), 409)
         self.assertEqual(self.files(daemon), [])
 
+    def test_which_photos(self) -> None:
+        """Only some hours of the day, and one photo for each stretch of time."""
+        daemon, client = self.web('[store]\ntimezone = "UTC"\n')
+        self.fill(daemon)
+        client.sign_in()
+        self.assertEqual(self.made(client, {"every": 86_400})["made"]["photos"], 1)
+        (first, *_) = client.get("/api/v1/photos?order=oldest").json["photos"]
+        hour = int(first["when"] // 3600 % 24)
+        wish = {"day_only": f"{(hour + 6) % 24:02}:00-{(hour + 12) % 24:02}:00"}
+        film = self.made(client, wish)
+        self.assertEqual(film["why"], "there is no photo of trap-1 from that time")
+        self.assertEqual(film["wish"]["day_only"], wish["day_only"])
+
     def test_one_at_a_time(self) -> None:
         """Others wait, so many and no more; what is deleted in the making leaves nothing; and all
         ends with camd."""
@@ -186,6 +203,16 @@ class Films(WebCase):
         self.assertTrue(6_000 < first["made"]["bytes"] < 12_000, first)
         self.assertEqual(client.get(HERE).json["timelapses"], [second])
         until(lambda: len(self.files(daemon)) == 2, PATIENCE)
+
+    def test_too_large(self) -> None:
+        """What would take more than all films may is not made, and that is said."""
+        daemon, client = self.web('[timelapse]\nmax_bytes = "5 kB"\n')
+        self.fill(daemon)
+        film = self.made(client.sign_in(), {})
+        self.assertEqual(film["state"], "failed")
+        self.assertIn("it would be larger than 5 kB", film["why"])
+        self.assertEqual(client.get(HERE).json["timelapses"], [film])
+        self.assertEqual(self.files(daemon), [])
 
     def test_no_ffmpeg(self) -> None:
         """Without it, what to install is said at once."""

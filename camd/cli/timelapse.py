@@ -27,7 +27,7 @@ from camd.cli.settings import (
     room_for,
     span,
 )
-from camd.config import Loaded
+from camd.config import Loaded, read_size
 from camd.photo import CameraId
 from camd.store.catalog import CatalogReader
 from camd.store.findings import FindingsReader
@@ -83,6 +83,7 @@ def _span(text: str) -> float:
     "--skip-dark/--keep-dark", default=False, help="Leave out what is dark or blown out, or not."
 )
 @click.option("--longest", callback=_read(_span), metavar="SPAN", help="Make no longer film.")
+@click.option("--largest", callback=_read(read_size), metavar="SIZE", help="Make no larger film.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @click.option("--nice", is_flag=True, help="Give way to whatever else this machine does.")
 @click.option(

@@ -18,7 +18,8 @@ class TimelapseConfig:
 
     :ivar longest: seconds that a film may last.
     :ivar waiting: films that wait to be made at most; one is made at a time.
-    :ivar max_bytes: what finished films may take on the disk; the oldest go first.
+    :ivar max_bytes: what finished films may take on the disk, each and all together; the oldest go
+        first.
     :ivar keep: seconds after which a finished film goes.
     :ivar patience: seconds that the making of a film may take.
     """

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 
+from camd.config import Bytes, size_text
 from camd.findings import Flag
 from camd.store.catalog import CatalogReader
 from camd.store.entry import Cursor, Entry
@@ -27,7 +28,8 @@ from camd.timelapse.wish import Size, Wish
 
 PAGE = 500
 LOOK_AT_ROOM = 200
-"""Steps between two looks at how much room the disk has: photos, and pictures of the film."""
+"""Steps between two looks at how large the film is, and at how much room the disk has: photos, and
+pictures of the film."""
 
 UNSEEN = (Flag.DARK, Flag.BRIGHT, Flag.GREEN, Flag.COVERED)
 """What makes a photo not worth seeing, in the order in which it is said."""
@@ -106,6 +108,7 @@ def shoot(
                     f"none of the {survey.photos:,} photos can be shown: {said(film.left_out)}"
                 )
             lost = encoder.sent - encoder.finish()
+            film.bound(encoder)
         except EncoderError as error:
             raise TimelapseError(str(error)) from None
         if lost > 0:
@@ -212,7 +215,7 @@ class _Film:
         total = choice.pictures if isinstance(choice, Even) else photos
         before, owed = b"", 0
         for seen, entry in enumerate(self._entries()):
-            self._step(encoder.sent if choice.steady else seen, total)
+            self._step(encoder.sent if choice.steady else seen, total, encoder)
             due = choice.due(entry.taken_ms) + owed
             if not due:
                 continue
@@ -235,14 +238,25 @@ class _Film:
         for _ in range(times):
             encoder.write(picture)
             if total:
-                self._step(encoder.sent, total)
+                self._step(encoder.sent, total, encoder)
 
-    def _step(self, done: int, total: int) -> None:
-        """:raises TimelapseError: the disk may not be filled further."""
+    def _step(self, done: int, total: int, encoder: Encoder) -> None:
+        """:raises TimelapseError: the film, or the disk, may not be filled further."""
         self._told(min(done, total), total)
         self._steps += 1
-        if self._steps % LOOK_AT_ROOM == 0 and not self._room():
-            raise TimelapseError("the disk is nearly full")
+        if self._steps % LOOK_AT_ROOM == 0:
+            self.bound(encoder)
+            if not self._room():
+                raise TimelapseError("the disk is nearly full")
+
+    def bound(self, encoder: Encoder) -> None:
+        """:raises TimelapseError: the film is larger than it may be."""
+        largest = self._wish.largest
+        if largest is not None and encoder.path.stat().st_size > largest:
+            raise TimelapseError(
+                f"it would be larger than {size_text(Bytes(largest))}, which is the most: fewer"
+                " photos, or a smaller size, make it smaller"
+            )
 
     def _picture(self, entry: Entry, printer: Printer) -> bytes | None:
         """The photo as a picture; None where it is not fit to be one, which is counted."""

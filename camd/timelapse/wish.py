@@ -37,6 +37,7 @@ class Wish:
     :ivar dated: each picture says when it was taken.
     :ivar skip_dark: photos on which nothing is to be seen are left out.
     :ivar longest: seconds beyond which no film is made; None: no bound.
+    :ivar largest: bytes, likewise.
     """
 
     camera: CameraId
@@ -51,6 +52,7 @@ class Wish:
     dated: bool = False
     skip_dark: bool = False
     longest: float | None = None
+    largest: int | None = None
 
 
 def parse_size(text: str) -> Size:

@@ -50,7 +50,8 @@ class FullError(Exception):
 
 @frozen
 class Asked:
-    """What was asked for. *since*, *until*: unix seconds; *length*: seconds; *size*: as text."""
+    """What was asked for. *since*, *until*: unix seconds; *length*, *every*: seconds; *size*,
+    *day_only*: as text."""
 
     since: float | None = None
     until: float | None = None
@@ -59,13 +60,16 @@ class Asked:
     length: float | None = None
     date: bool = False
     skip_dark: bool = False
+    every: float | None = None
+    day_only: str | None = None
 
     def options(self) -> list[str]:
         """The same for ``camd timelapse``."""
         said = ["--fps", str(self.fps)]
         for option, value in (
             ("--from", _moment(self.since)), ("--to", _moment(self.until)), ("--size", self.size),
-            ("--length", None if self.length is None else f"{self.length:.3f} s"),
+            ("--length", _span(self.length)), ("--every", _span(self.every)),
+            ("--day-only", self.day_only),
         ):  # fmt: skip
             said += [] if value is None else [option, value]
         return [*said, *(["--date"] * self.date), *(["--skip-dark"] * self.skip_dark)]
@@ -206,7 +210,8 @@ class Films:
         arguments = [
             *self.program, "--store", str(self.root), "timelapse", film.camera,
             *film.wish.options(), "--longest", f"{config.timelapse.longest:.3f} s",
-            "--nice", "--progress", "json", "--output", str(target),
+            "--largest", f"{config.timelapse.max_bytes} B", "--nice", "--progress", "json",
+            "--output", str(target),
         ]  # fmt: skip
         self._running = child = _Child(film, self._ended)
         child.hurry(self.reactor, config.timelapse.patience, config.times.hang_up)
@@ -243,7 +248,8 @@ class Films:
         size = sum(film.made.bytes for film in over if film.made is not None)
         for film in over:
             late = time.time() - (film.ended or film.asked) > limits.keep
-            if late or size > limits.max_bytes or len(self.films) > REMEMBERED:
+            large = size > limits.max_bytes and film.made is not None
+            if late or large or len(self.films) > REMEMBERED:
                 size -= film.made.bytes if film.made is not None else 0
                 self.remove(film)
         if self._look is None or not self._look.active():
@@ -349,6 +355,10 @@ class _Child(ProcessProtocol):
 def _note(film: Film) -> str:
     """The name of the file that tells of it."""
     return f"{film.camera}_{film.id}.json"
+
+
+def _span(seconds: float | None) -> str | None:
+    return None if seconds is None else f"{seconds:.3f} s"
 
 
 def _moment(when: float | None) -> str | None:

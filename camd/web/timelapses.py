@@ -1,7 +1,7 @@
 """Time-lapse films: asked for, watched in the making, shown, and taken away again."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import define, field
@@ -9,6 +9,7 @@ from attrs import define, field
 from camd.access import May
 from camd.store.opening import open_file
 from camd.timelapse import missing, parse_size
+from camd.timelapse.moments import parse_daily
 from camd.timelapse.wish import MOST_FPS
 from camd.web.answers import FOR_EVER, Answer, Problem, no_content, only, said
 from camd.web.cameras import Cameras
@@ -100,7 +101,7 @@ def read_wish(body: Mapping[str, Any], longest: float) -> Asked:
     :param longest: seconds that it may last.
     :raises Problem: it makes no sense.
     """
-    only(body, "since", "until", "fps", "size", "length", "date", "skip_dark")
+    only(body, "since", "until", "fps", "size", "length", "every", "day_only", "date", "skip_dark")
     since = _number(body, "since", 0, LATEST)
     until = _number(body, "until", 0, LATEST)
     if since is not None and until is not None and since >= until:
@@ -108,18 +109,15 @@ def read_wish(body: Mapping[str, Any], longest: float) -> Asked:
     fps = _number(body, "fps", 1, MOST_FPS)
     if fps is not None and fps != int(fps):
         raise Problem(400, f"fps is a whole number from 1 to {MOST_FPS}")
-    size = body.get("size")
-    if size is not None:
-        try:
-            parse_size(size if isinstance(size, str) else "")
-        except ValueError as error:
-            raise Problem(400, f"size is {error}") from None
-    length = _number(body, "length", 1, math.inf)
+    size, day_only = _text(body, "size", parse_size), _text(body, "day_only", parse_daily)
+    length, every = _number(body, "length", 1, math.inf), _number(body, "every", 1, LATEST)
+    if length is not None and every is not None:
+        raise Problem(409, "length and every both choose the photos: give one of them")
     if length is not None and length > longest:
         raise Problem(409, f"a film may last {longest:g} s at most")
     return Asked(
         since, until, 25 if fps is None else int(fps), size, length,
-        _truth(body, "date"), _truth(body, "skip_dark"),
+        _truth(body, "date"), _truth(body, "skip_dark"), every, day_only,
     )  # fmt: skip
 
 
@@ -132,6 +130,18 @@ def _number(body: Mapping[str, Any], name: str, least: float, most: float) -> fl
         upto = "on" if most == math.inf else f"to {most:g}"
         raise Problem(400, f"{name} is a number from {least:g} {upto}")
     return float(value)
+
+
+def _text(body: Mapping[str, Any], name: str, parse: Callable[[str], object]) -> str | None:
+    """What is said by that name, where *parse* can read it."""
+    value = body.get(name)
+    if value is None:
+        return None
+    try:
+        parse(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise Problem(400, f"{name} is {error}") from None
+    return str(value)
 
 
 def _truth(body: Mapping[str, Any], name: str) -> bool:
