@@ -70,6 +70,17 @@ class CameraPage(CameraPageCase):
         until(lambda: self.cameras()[0]["viewers"] == 0)
         self.assert_fine(page)
 
+    def test_live_before_the_first_photo(self) -> None:
+        """Who watches a camera that has sent nothing is shown that; afterwards all is as before."""
+        self.camd('[web]\nstale = "1 s"\n[[camera]]\nid = "trap-1"\n')
+        page = self.page("#/camera/trap-1")
+        page.shows("No photo yet")
+        page.click("button[aria-label='Live']")
+        page.until("document.querySelector('.screen img:not([hidden])')?.naturalWidth > 0")
+        page.click("button[aria-label='Stop the live picture']")
+        page.shows("No photo yet")
+        self.assert_fine(page)
+
     def test_gallery(self) -> None:
         """Photos of a day: arrows go through them, s stars, Delete deletes, and it stays so."""
         self.board(interval="0.5")

@@ -113,14 +113,27 @@ class LiveTests(WebCase):
         self.addCleanup(connection.close)
         shown = parts(answer)
         self.assertEqual(next(shown), photo(3))
-        notice = next(shown)
-        self.assertNotEqual(notice, photo(3))
+        notice = next(picture for picture in shown if picture != photo(3))
         with Image.open(io.BytesIO(notice)) as picture:
             picture.load()
             self.assertEqual(picture.size, (320, 240))
             red, green, blue = picture.convert("RGB").resize((1, 1)).getpixel((0, 0))  # type: ignore[misc]
             self.assertLess(max(red, green, blue) - min(red, green, blue), 12, "it is grey")
         self.assertEqual(client.get("/cameras/trap-1/latest.jpg").body, photo(3))
+
+    def test_nothing_follows(self) -> None:
+        """A picture behind which none comes is sent once more, and that is all: a browser shows
+        one when it sees that the next one begins."""
+        daemon, client = self.web('[web]\nstale = "1 h"\n')
+        self.fill(daemon)
+        connection, answer = client.stream("/cameras/trap-1/live.mjpeg")
+        self.addCleanup(connection.close)
+        shown = parts(answer)
+        self.assertEqual([next(shown), next(shown)], [photo(3), photo(3)])
+        board = self.board(daemon)
+        self.assertEqual(board.line(), "STREAM 1 fps=10")
+        self.assertEqual(board.photo(4, photo(4)), "ACK 4")
+        self.assertEqual([next(shown), next(shown)], [photo(4), photo(4)])
 
     def test_a_board_that_goes(self) -> None:
         """The picture does not freeze: it says that the camera is gone, again and again."""

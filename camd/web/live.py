@@ -54,7 +54,7 @@ _EARLY = 0.5
 class Viewer:
     """Somebody who watches."""
 
-    __slots__ = ("_due", "_every", "_owed", "_paused", "_screen", "request", "who")
+    __slots__ = ("_alone", "_due", "_every", "_owed", "_paused", "_screen", "request", "who")
 
     def __init__(self, request: Request, who: Who, screen: "Screen", fps: float) -> None:
         self.request = request
@@ -63,6 +63,7 @@ class Viewer:
         self._every = 1 / fps
         self._due = 0.0
         self._owed = False
+        self._alone = 0.0
         self._paused = False
 
     def offer(self, now: float, hurry: bool = False) -> None:
@@ -72,12 +73,20 @@ class Viewer:
             return
         self._owed = False
         self._due = max(self._due, now - self._every) + self._every
+        self._alone = now
         self.request.write(self._screen.part)
 
     def overdue(self, now: float) -> None:
-        """The last picture came too soon, and none has come after it."""
-        if self._owed and not self._paused:
+        """The last picture came too soon, and none has come after it. One that was sent is sent
+        once more where nothing follows: Chromium shows it when it sees that the next one begins.
+        """
+        if self._paused:
+            return
+        if self._owed:
             self.offer(now, hurry=True)
+        elif self._alone and now - self._alone >= LOOK:
+            self._alone = 0.0
+            self.request.write(self._screen.part)
 
     def resumeProducing(self) -> None:
         self._paused = False

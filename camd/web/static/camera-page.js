@@ -160,6 +160,8 @@ function viewer(id, life) {
     else {
       shown = "";
       image.removeAttribute("src");
+      image.hidden = !camera?.newest;
+      none.hidden = !image.hidden;
     }
     update(camera);
   }
