@@ -1,6 +1,9 @@
 """What is around the pages: signing in and out, the log, and a server that goes away."""
 
 from camd.access import Password
+from camd.photo import CameraId
+from tests.e2e_boards import V2
+from tests.e2e_talk import Talk
 from tests.test_page_browser import PageCase, until
 
 PASSWORD = "correct horse battery"
@@ -52,6 +55,43 @@ class Frame(PageCase):
         page.until("document.querySelector('.refusal')")
         page.shows("Not a whole JPEG")
         self.assertTrue(page.run("!!document.querySelector('.refusal a[href*=\"/image\"]')"))
+
+    def test_what_nobody_took(self) -> None:
+        """What could not be delivered is told in words, with the reason, and can be discarded;
+        nothing is too wide for a phone, however long a camera's name."""
+        name = "a-camera-in-the-far-corner-of-the-largest-greenhouse-by-the-road"
+        daemon = self.camd(
+            '[publish]\ntries = 1\n[[webhook]]\nurl = "http://127.0.0.1:9/"\nevents = ["came"]\n'
+        )
+        V2(daemon.port, Talk(CameraId(name))).close()
+        until(lambda: self.ask("api/v1/publish")["dead"], 20)
+        page = self.page("#/log/sending", width=360, height=740, touch=True)
+        page.shows(f"Connected: {name}: connected from 127.0.0.1")
+        page.shows("it cannot be reached: Connection refused")
+        self.assert_fits(page)
+        page.click("button[aria-label='Discard']")
+        page.shows("Everything has arrived")
+        page.run("void (location.hash = '#/log')")
+        page.until("document.querySelectorAll('.entry').length > 1")
+        self.assert_fits(page)
+        self.assert_fine(page)
+
+    def test_the_server_fails(self) -> None:
+        """What the server says is wrong is said where its answer would be."""
+        self.camd()
+        page = self.page("#/")
+        page.until("document.querySelector('.hello')")
+        page.run(
+            "(() => { const real = window.fetch; window.fetch = (path, how) =>"
+            " /detect|publish/.test(path) ? Promise.resolve(Response.json("
+            "{detail: 'the catalog is away'}, {status: 503})) : real(path, how); })()"
+        )
+        for tab in ("looking", "sending"):
+            page.run(f"void (location.hash = '#/log/{tab}')")
+            page.until("document.querySelector('.log .bad')?.textContent === 'the catalog is away'")
+            page.run("void (location.hash = '#/log')")
+            page.until("!document.querySelector('.log .bad')")
+        self.assert_fine(page)
 
     def test_the_server_goes_and_comes(self) -> None:
         """While camd is away the page says so, and catches up by itself when it is back."""

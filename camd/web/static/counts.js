@@ -55,7 +55,9 @@ export async function insects(root, id, life) {
       groups = said.groups;
       paint();
     } catch (error) {
-      if (mine === turn && groups.length) place.replaceChildren(h("p", { class: "wait", text: api.because(error) }));
+      if (mine !== turn || life.ended) return;
+      node.hidden = false;
+      place.replaceChildren(h("p", { class: "wait", text: api.because(error) }));
     }
   }
   // Whole spans: one more than is shown, as the first is seldom there from its beginning.

@@ -10,13 +10,16 @@ import { known, moment, number, t } from "./words.js";
 const EVERY = 5000;
 const CALM = 60_000;
 const BRIEF = 160;
+// So many wait wherever photos come all the time: a line that comes and goes would move the page.
+const FEW = 10;
 
-// Asks now and then, oftener while there is something to wait for; *tell* is given what is said.
-function follow(life, ask, busy, tell) {
+// Asks now and then, oftener while there is something to wait for; *tell* is given what is said,
+// *fail* why nothing was.
+function follow(life, ask, busy, tell, fail = () => {}) {
   let timer = 0;
   async function look() {
     clearTimeout(timer);
-    const said = await ask().catch(() => null);
+    const said = await ask().catch((error) => (life.ended || fail(error), null));
     if (life.ended) return;
     if (said) tell(said);
     timer = setTimeout(() => (document.hidden ? (timer = setTimeout(look, EVERY)) : look()), said && busy(said) ? EVERY : CALM);
@@ -35,7 +38,7 @@ export function lookingLine(life) {
   const node = h("a", { class: "notice looking", href: "#/log/looking", hidden: true }, icon("eye"), text);
   let soon = 0;
   const look = follow(life, api.looking, (said) => said.waiting > 0, (said) => {
-    node.hidden = !said.waiting && !said.aside && !said.error;
+    node.hidden = said.waiting <= FEW && !said.aside && !said.error;
     setAttr(node, "data-bad", said.aside || said.error ? "" : null);
     setText(text, sentence(said));
   });
@@ -64,7 +67,7 @@ export function lookingTab(root, life) {
         h("a", { class: "shot", href: `#/photo/${encodeURIComponent(one.photo)}` }, h("img", { src: api.thumbnailOf(one.photo), alt: "", loading: "lazy" })),
         h("div", { class: "text" }, h("a", { href: `#/camera/${encodeURIComponent(one.camera)}`, text: one.camera }), h("span", { class: "soft", text: moment(one.when * 1000) }), h("span", { text: one.why })))),
     );
-  });
+  }, failing(head));
   async function again() {
     try {
       const { again: many } = await api.lookAgain();
@@ -74,6 +77,20 @@ export function lookingTab(root, life) {
       toast(api.because(error), "bad");
     }
   }
+}
+
+const failing = (head) => (error) => head.replaceChildren(h("p", { class: "bad", text: api.because(error) }));
+
+// What a letter says to people, be it for programs.
+function brief(body) {
+  let text = body;
+  try {
+    const { data, text: line, content } = JSON.parse(body);
+    text = data ? [data.name || data.camera, data.text].filter(Boolean).join(": ") : line ?? content ?? body;
+  } catch {
+    // it is plain text
+  }
+  return String(text).slice(0, BRIEF);
 }
 
 const target = (name, how, why, mark = "") => h("li", {}, mark && icon(mark), h("b", { text: name }), " ", how, why ? h("span", { class: "bad", text: ` · ${why}` }) : "");
@@ -93,12 +110,12 @@ export function sendingTab(root, life) {
     );
     list.replaceChildren(
       ...said.dead.map((one) => h("article", { class: "letter panel" },
-        h("div", { class: "text" }, h("b", { text: one.target }), h("span", { text: [known(`kind-${one.kind}`, one.kind), one.body.slice(0, BRIEF)].join(": ") }), h("span", { class: "soft", text: [moment(one.given_up * 1000), t("tries", { n: one.tries }), one.why].join(" · ") })),
+        h("div", { class: "text" }, h("b", { text: one.target }), h("span", { text: [known(`kind-${one.kind}`, one.kind), brief(one.body)].join(": ") }), h("span", { class: "soft", text: [moment(one.given_up * 1000), t("tries", { n: one.tries }), one.why].join(" · ") })),
         api.may("control") && h("div", { class: "row" },
           h("button", { type: "button", class: "button", onclick: () => act(api.sendAgain, one) }, icon("send"), h("span", { text: t("send-again") })),
           h("button", { type: "button", class: "button danger square", "aria-label": t("discard"), title: t("discard"), onclick: () => act(api.discard, one) }, icon("trash"))))),
     );
-  });
+  }, failing(head));
   async function act(work, one) {
     await work(one.id).catch((error) => toast(api.because(error), "bad"));
     look();
