@@ -3,6 +3,7 @@
 from tests.e2e_daemon import until
 from tests.page_camera import CameraPageCase
 from tests.tools import tool
+from tests.web_client import Client
 
 PHONE = {"width": 360, "height": 740, "touch": True}
 
@@ -39,3 +40,51 @@ class Videos(CameraPageCase):
         page.until("!document.querySelector('.films li')")
         self.assertEqual(self.ask("api/v1/cameras/sim-1/timelapses"), {"timelapses": []})
         self.assert_fine(page)
+
+    def test_which_photos(self) -> None:
+        """One photo for each stretch of time, of some hours of the day; the nights' long names fit
+        on a phone."""
+        store = self.directory() / "store"
+        self.fill(store, 30)
+        # Where it is noon when that day of photos begins.
+        self.camd('[store]\ntimezone = "Pacific/Auckland"\nsession = "noon"\n', store=store)
+        until(lambda: self.cameras() and self.cameras()[0]["photos"] == 30, 30)
+        page = self.camera_page("timelapse", **PHONE)
+        page.until("document.querySelector('.player img')?.naturalWidth > 0")
+        self.assert_fits(page)
+        page.run("document.querySelector('#video-length').value = 'every-60'")
+        page.run("document.querySelector('#video-hours').value = '12:02'")
+        page.run("document.querySelector('.make').requestSubmit()")
+        page.until("document.querySelector('.films li[data-state=done]')", 40)
+        page.shows("12:02-24:00 \N{MIDDLE DOT} one photo every 1 min")
+        page.shows("2 photos")
+        self.assert_fits(page)
+        (film,) = self.ask("api/v1/cameras/sim-1/timelapses")["timelapses"]
+        self.assertEqual((film["wish"]["every"], film["wish"]["length"]), (60, None))
+        self.assert_fine(page)
+
+    def test_what_fails(self) -> None:
+        """Why a video was not made stays to be read; so does that no other is taken on; one in
+        the making can be cancelled."""
+        store = self.directory() / "store"
+        self.fill(store, 30)
+        self.camd('[timelapse]\nmax_bytes = "1 kB"\nwaiting = 0\nlongest = "1 h"\n', store=store)
+        until(lambda: self.cameras() and self.cameras()[0]["photos"] == 30, 30)
+        page = self.camera_page("timelapse")
+        page.until("document.querySelector('.player img')?.naturalWidth > 0")
+        page.run("document.querySelector('#video-length').value = ''")
+        page.run("document.querySelector('.make').requestSubmit()")
+        page.until("document.querySelector('.films li[data-state=failed]')", 40)
+        page.shows("it would be larger than 1 kB")
+        page.click(".films button[aria-label='Delete this video']")
+        page.until("!document.querySelector('.films li')")
+        page.listen()
+        page.wrongs.clear()
+
+        client = Client(self.web).sign_in()
+        client.ask("POST", "/api/v1/cameras/sim-1/timelapses", {"length": 3600, "size": "uxga"})
+        page.run("document.querySelector('.make').requestSubmit()")
+        page.shows("too many films wait to be made")
+        page.run("location.reload()")
+        page.click(".films button[aria-label='Cancel']")
+        page.until("document.querySelector('.videos') && !document.querySelector('.films li')")

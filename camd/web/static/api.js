@@ -127,7 +127,6 @@ export async function command(id, name, values = {}) {
 // A sentence for people.
 export function because(error) {
   if (!(error instanceof Problem)) return String(error.message ?? error);
-  if (error.status === 429) return t("too-many", { span: error.retry ?? "?" });
   if (error.status === 0 || !error.status) return boardSaid(error.message);
   return error.detail || error.message;
 }

@@ -9,6 +9,7 @@ import { bytes, moment, number, span, t } from "./words.js";
 
 const LOOK = 1000;
 const LENGTHS = [10, 20, 30, 60, 120];
+const STRETCHES = [60, 600, 3600, 86400];
 const RATES = [5, 10, 15, 25, 30];
 
 // What is returned is told which day is shown.
@@ -20,20 +21,28 @@ export function films(root, id, life, calendar) {
       calendar.days.toReversed().map((one) => h("option", { value: one.day, text: dayTitle(one.day, calendar.night) })));
   const first = days(t("video-from"));
   const last = days(t("video-to"));
+  // How long it lasts, or which photos it shows: one comes of the other.
   const length = h("select", { class: "field", id: "video-length" },
-    LENGTHS.map((n) => h("option", { value: n, text: span(n), selected: n === 30 })), h("option", { value: "", text: t("video-all") }));
+    LENGTHS.map((n) => h("option", { value: n, text: span(n), selected: n === 30 })),
+    STRETCHES.map((n) => h("option", { value: `every-${n}`, text: each(n) })), h("option", { value: "", text: t("video-all") }));
   const rate = h("select", { class: "field", id: "video-rate" }, RATES.map((n) => h("option", { value: n, text: String(n), selected: n === 25 })));
   const tick = (name, checked) => h("input", { type: "checkbox", class: "switch", role: "switch", id: `video-${name}`, checked });
   const date = tick("date", true);
   const skip = tick("skip", true);
+  const time = (props) => h("input", { type: "time", class: "field", ...props });
+  const begin = time({ id: "video-hours" });
+  const end = time({ "aria-label": t("video-hours-to") });
   const make = h("button", { type: "submit", class: "button main" }, icon("play"), h("span", { text: t("video-make") }));
   const row = (name, control) => h("div", { class: "row" }, h("label", { for: `video-${name}`, text: t(`video-${name}`) }), control);
   const form = h("form", { class: "make", onsubmit: ask },
     h("div", { class: "span" }, first, h("span", { class: "soft", text: "–" }), last),
-    row("length", length), row("rate", rate), row("date", date), row("skip", skip), make);
+    row("length", length), row("rate", rate),
+    row("hours", h("span", { class: "times" }, begin, h("span", { class: "soft", text: "–" }), end)),
+    row("date", date), row("skip", skip), make);
+  const note = h("p", { class: "bad", role: "status", hidden: true });
   root.append(
     h("section", { class: "videos panel", "aria-label": t("videos") },
-      h("h2", { text: t("videos") }), api.may("control") && form, list),
+      h("h2", { text: t("videos") }), api.may("control") && form, note, list),
   );
 
   async function ask(event) {
@@ -43,7 +52,11 @@ export function films(root, id, life, calendar) {
     make.disabled = true;
     try {
       const wish = { since: day(from).since, until: day(to).until, fps: Number(rate.value), date: date.checked, skip_dark: skip.checked };
-      if (length.value) wish.length = Number(length.value);
+      const [, every] = length.value.split("every-");
+      if (every) wish.every = Number(every);
+      else if (length.value) wish.length = Number(length.value);
+      const [dawn, dusk] = [begin.value || "00:00", end.value || "24:00"];
+      if ((begin.value || end.value) && dawn !== dusk) wish.day_only = `${dawn}-${dusk}`;
       await api.makeFilm(id, wish);
       await look();
     } catch (error) {
@@ -59,8 +72,11 @@ export function films(root, id, life, calendar) {
     let found;
     try {
       found = (await api.films(id)).timelapses;
-    } catch {
+      note.hidden = true;
+    } catch (error) {
       found = null;
+      note.hidden = false;
+      setText(note, api.because(error));
     }
     if (life.ended) return;
     if (found) draw(found);
@@ -82,15 +98,15 @@ export function films(root, id, life, calendar) {
   }
 
   function item(film) {
-    const { since, until } = film.wish;
+    const { since, until, every, day_only: hours } = film.wish;
     const when = (at) => (at === null ? "…" : moment(at * 1000, calendar.zone));
     const state = h("p", { class: "soft", role: "status" });
     const bar = h("progress", { max: 1, "aria-label": t("video-making") });
     const screen = h("div", {});
     const save = h("a", { class: "button", href: api.videoOf(id, film.id, true), download: "", hidden: true }, icon("download"), h("span", { text: t("download") }));
-    const drop = h("button", { type: "button", class: "button square", "aria-label": t("video-drop"), title: t("video-drop"), onclick: remove, hidden: !api.may("control") }, icon("trash"));
+    const drop = h("button", { type: "button", class: "button square", onclick: remove, hidden: !api.may("control") });
     const node = h("li", {},
-      h("div", { class: "head" }, h("strong", { text: `${when(since)} – ${when(until)}` }), h("span", { class: "push" }), save, drop),
+      h("div", { class: "head" }, h("strong", { text: [`${when(since)} – ${when(until)}`, hours, every && each(every)].filter(Boolean).join(" · ") }), h("span", { class: "push" }), save, drop),
       bar, state, screen);
 
     async function remove() {
@@ -104,9 +120,14 @@ export function films(root, id, life, calendar) {
       }
     }
     function update(now) {
+      const before = node.dataset.state;
       setAttr(node, "data-state", now.state);
       const under = now.state === "waiting" || now.state === "running";
       bar.hidden = !under;
+      if (before !== now.state) {
+        drop.replaceChildren(icon(under ? "close" : "trash"));
+        for (const name of ["aria-label", "title"]) setAttr(drop, name, t(under ? "video-cancel" : "video-drop"));
+      }
       if (now.total) bar.value = now.done / now.total;
       save.hidden = now.state !== "done";
       setText(state, says(now));
@@ -118,6 +139,9 @@ export function films(root, id, life, calendar) {
     return { node, update };
   }
 
+  function each(seconds) {
+    return t("video-each", { span: span(seconds) });
+  }
   function says(film) {
     if (film.state === "failed") return film.why;
     if (film.state === "waiting") return t("video-waits");

@@ -26,7 +26,8 @@ export function loginPage(enter) {
       await api.login(field.value);
       enter();
     } catch (error) {
-      wrong.textContent = error.status === 403 || error.status === 401 ? t("wrong-password") : api.because(error);
+      if (error.status === 429) wrong.textContent = t("too-many", { span: error.retry ?? "?" });
+      else wrong.textContent = error.status === 403 || error.status === 401 ? t("wrong-password") : api.because(error);
       field.select();
       field.focus();
     } finally {
