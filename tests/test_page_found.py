@@ -1,10 +1,14 @@
 """What was found on photos, on the page: seen, put right by hand, counted; and nothing is lost."""
 
+import io
 import json
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
+
+from PIL import Image
 
 from camd.findings import Box, Detection, Flag, Look
 from camd.photo import Boot, CameraId
@@ -14,7 +18,10 @@ from camd.store.findings import Model
 from camd.store.findings_writer import FindingsWriter
 from camd.store.naming import photo_name
 from camd.store.store import OWN
+from tests.e2e_boards import V2
 from tests.e2e_daemon import Daemon
+from tests.e2e_talk import Talk
+from tests.pictures import insects
 from tests.test_page_browser import Page, PageCase, until
 from tests.web_client import Client
 
@@ -68,6 +75,12 @@ class FoundCase(PageCase):
 
     def said(self, seq: int) -> list[tuple[str, bool]]:
         return [(each["class"], each["right"]) for each in self.findings(seq)["annotations"]]
+
+    def box(self, seq: int) -> list[float]:
+        """The only one that a person said is there."""
+        (said,) = self.findings(seq)["annotations"]
+        box: list[float] = said["box"]
+        return box
 
     @staticmethod
     def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -123,6 +136,24 @@ class CorrectedByHand(FoundCase):
         page.until(f"{MARKS}.length === 2")
         self.assert_fine(page)
 
+    def test_drawn_with_the_keyboard(self) -> None:
+        """A box comes to be in the middle, is moved and made larger, and is of the class wanted."""
+        self.trap()
+        page = self.photo_page(PHOTOS, 0)
+        page.key("b")
+        page.key("Enter")
+        until(lambda: self.said(PHOTOS) == [("whitefly", True)])
+        box = self.box(PHOTOS)
+        self.assertEqual([round(number, 3) for number in box], [0.46, 0.447, 0.08, 0.107])
+        for key, code, modifiers in (("ArrowLeft", 37, 8), ("ArrowDown", 40, 9)):
+            page.do("Input.dispatchKeyEvent", type="keyDown", key=key, modifiers=modifiers,
+                    windowsVirtualKeyCode=code)  # fmt: skip
+        until(lambda: self.box(PHOTOS)[0] < box[0] and self.box(PHOTOS)[3] > box[3])
+        self.assertEqual(self.box(PHOTOS)[1:3], box[1:3])
+        page.key("2")
+        until(lambda: self.said(PHOTOS) == [("gnat", True)])
+        self.assert_fine(page)
+
     def test_with_the_mouse(self) -> None:
         """A box is drawn, moved, pulled larger, and taken away again; one of the model's that is
         pulled somewhere else is none where it was; two that lie over each other are both right."""
@@ -133,8 +164,7 @@ class CorrectedByHand(FoundCase):
         self.drag(page, (0.5, 0.5), (0.6, 0.7))
         until(lambda: self.said(PHOTOS) == [("whitefly", True)])
         page.key("b")
-        (box,) = [each["box"] for each in self.findings(PHOTOS)["annotations"]]
-        for number, wanted in zip(box, (0.5, 0.5, 0.1, 0.2), strict=True):
+        for number, wanted in zip(self.box(PHOTOS), (0.5, 0.5, 0.1, 0.2), strict=True):
             self.assertAlmostEqual(number, wanted, delta=0.01)
         page.run(f"{MARKS}[0].focus()")
         self.drag(page, (0.55, 0.6), (0.25, 0.3))
@@ -270,3 +300,53 @@ class Looked(FoundCase):
         self.assert_fits(page)
         self.assert_fine(page)
         self.assertNotIn("Traceback", daemon.said)
+
+    def test_odd_names(self) -> None:
+        """A class may have a long name, or one that looks like markup: it is text, and fits."""
+        self.trap()
+        names = ["x" * 100, "W" * 60, "<script>document.title = 1</script>"]
+        said = [{"class": name, "box": [0.2 * at, 0.6, 0.1, 0.1]} for at, name in enumerate(names)]
+        client = Client(self.web).sign_in()
+        client.ask("PUT", f"/api/v1/photos/{self.name(1)}/annotations", {"annotations": said})
+        page = self.page(f"#/photo/{quote(self.name(1))}", width=360, height=740, touch=True)
+        page.until(f"{MARKS}.length === 4 && document.querySelectorAll('.classes li').length === 5")
+        page.run(f"{MARKS}.forEach(mark => mark.focus())")
+        self.assert_fits(page)
+        widest = "Math.max(...[...document.querySelectorAll('.boxes text')]"
+        page.until(f"{widest}.map(text => text.getComputedTextLength())) < 320")
+        for tab, there in (("charts", ".counts .bar"), ("photos", ".found-tools optgroup")):
+            page.run(f"void (location.hash = '#/camera/{TRAP}/{tab}')")
+            page.until(f"document.querySelector('{there}')")
+            options = page.run("[...document.querySelectorAll('option')].map(one => one.text)")
+            self.assertLessEqual(set(names), set(options))
+            self.assert_fits(page)
+        self.assert_fine(page)
+
+
+class GoneBad(FoundCase):
+    def test_over_a_restart(self) -> None:
+        """That a camera's photos are bad is said until one is good, be there a restart of camd in
+        between."""
+        daemon = self.camd(
+            '[detect]\npriority = "normal"\n[judge]\nenabled = true\npoor_after = 2\n'
+        )
+        for seq in (1, 2):
+            self.send(daemon, seq, b"")
+        page = self.page(f"#/camera/{TRAP}")
+        shown = "document.querySelector('.notice.poor:not([hidden])')?.textContent"
+        page.until(f"{shown}?.includes('its photos have gone bad')", 30)
+        self.assertEqual(daemon.stop(), 0)
+        daemon.start()
+        page.open("about:blank")
+        page.open(f"{self.url}#/camera/{TRAP}")
+        page.until(f"{shown}?.includes('its photos have gone bad')")
+        self.send(daemon, 3, insects(3))
+        page.until(f"document.querySelector('.notice.poor') && !{shown}", 30)
+
+    @staticmethod
+    def send(daemon: Daemon, seq: int, picture: bytes) -> None:
+        """A photo; a blank one where there is no *picture*."""
+        blank = io.BytesIO()
+        Image.new("RGB", (320, 240), "white").save(blank, "JPEG")
+        with closing(V2(daemon.port, Talk(TRAP))) as board:
+            assert board.photo(seq, picture or blank.getvalue()) == f"ACK {seq}"

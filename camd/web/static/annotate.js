@@ -10,6 +10,10 @@ import { known, number, t } from "./words.js";
 const NEAR = 22;
 const LEAST = 6;
 const STEP = 0.0025;
+// So much farther goes a step while its key is held.
+const HELD = 4;
+// A box that is drawn by the keyboard has this share of the picture's width, both ways.
+const DRAWN = 0.08;
 const QUICK = 9;
 let lastClass = "";
 
@@ -184,9 +188,9 @@ export function annotator({ frame, next }) {
     if (key) select(key);
   });
   life.on(drawing, "keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || selected === null) return;
+    if (event.ctrlKey || event.metaKey || (event.altKey && !event.shiftKey) || selected === null) return;
     const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (arrow && event.shiftKey) act("place", shifted(marks.get(selected).box, arrow));
+    if (arrow && event.shiftKey) act("place", shifted(marks.get(selected).box, arrow.map((one) => one * STEP * (event.repeat ? HELD : 1)), event.altKey));
     else if (arrow) step(arrow[0] + arrow[1]);
     else if (event.key === "Enter" && !event.shiftKey) act("confirm");
     else if (event.key === "Delete" || event.key === "Backspace") act("wrong");
@@ -197,7 +201,7 @@ export function annotator({ frame, next }) {
     event.preventDefault();
     event.stopPropagation();
   });
-  const shifted = ([x, y, w, h_], [right, down]) => [x + right * STEP, y + down * STEP, w, h_];
+  const shifted = ([x, y, w, h_], [right, down], size) => (size ? [x, y, w + right, h_ + down] : [x + right, y + down, w, h_]);
   function step(by) {
     const keys = marks.shown().map((one) => one.key);
     focus(keys[(keys.indexOf(selected) + by + keys.length) % keys.length]);
@@ -206,6 +210,7 @@ export function annotator({ frame, next }) {
   function key(event) {
     if (!control) return false;
     if (event.key === "Enter" && event.shiftKey) allRight();
+    else if (event.key === "Enter" && drawing.hasAttribute("data-draw") && [pen, document.body].includes(event.target)) drawInMiddle();
     else if (event.shiftKey) return false;
     else if (event.key === "b") drawMode(!drawing.hasAttribute("data-draw"));
     else if (event.key === "u") undo();
@@ -220,6 +225,18 @@ export function annotator({ frame, next }) {
       select(null);
     } else return false;
     return true;
+  }
+
+  // To be moved and sized from there.
+  function drawInMiddle() {
+    const high = Math.min(1, (DRAWN * photo.width) / photo.height);
+    drawMode(false);
+    added([(1 - DRAWN) / 2, (1 - high) / 2, DRAWN, high]);
+  }
+  function added(box) {
+    change(() => (selected = marks.add(box, lastClass)));
+    focus(selected);
+    if (!lastClass) input.focus();
   }
 
   // ---- the mouse and the finger
@@ -287,11 +304,8 @@ export function annotator({ frame, next }) {
     if (!drag) return;
     const box = dragged(event);
     const was = drag;
-    if (was.what === "draw" && large(box)) {
-      change(() => (selected = marks.add(box, lastClass)));
-      focus(selected);
-      if (!lastClass) input.focus();
-    } else if (was.what === "size" && large(box)) act("place", box);
+    if (was.what === "draw" && large(box)) added(box);
+    else if (was.what === "size" && large(box)) act("place", box);
     else if (was.what === "move" && moved(box)) act("place", box);
     else paint();
     drag = null;

@@ -7,6 +7,7 @@ const COLOURS = 8;
 const FEW = 14;
 const ROOMY = 560;
 const TEXT = 12;
+const LONGEST = 24;
 // So far outside a box are its handles, that a small one can be seen.
 const OUTSIDE = 5;
 const GRIP = 12;
@@ -27,7 +28,7 @@ export function describe({ label, score, by, right, fresh }) {
 }
 
 export function overlay() {
-  return svg("svg", { class: "boxes", preserveAspectRatio: "xMidYMid meet", role: "group", "aria-label": t("boxes") });
+  return svg("svg", { class: "boxes", tabindex: -1, preserveAspectRatio: "xMidYMid meet", role: "group", "aria-label": t("boxes") });
 }
 
 // Screen pixels in the drawing's units.
@@ -72,9 +73,10 @@ export function draw(drawing, photo, marks, { selected, classes, editable }) {
 export const nodeOf = (drawing, key) => drawing.querySelector(`[data-key="${key}"]`);
 
 function label(mark, at, width, unit, off) {
-  const text = [mark.label || t("no-class"), percent(mark.score)].filter(Boolean).join(" ");
+  const name = [...(mark.label || t("no-class"))];
+  const text = [name.length > LONGEST ? `${name.slice(0, LONGEST - 1).join("")}…` : name.join(""), percent(mark.score)].filter(Boolean).join(" ");
   const size = TEXT * unit;
-  const wide = [...text].reduce((sum, letter) => sum + (letter > "\u2e80" ? 1.05 : 0.6), 0.8) * size;
+  const wide = [...text].reduce((sum, letter) => sum + (letter > "\u2e80" ? 1.05 : letter === letter.toLowerCase() ? 0.6 : 0.78), 0.8) * size;
   const high = size * 1.4;
   const x = Math.max(0, Math.min(at.x, width - wide));
   const y = at.y - off > high ? at.y - high - off : at.y + at.height + off;

@@ -51,7 +51,7 @@ export async function photoPage(root, [id]) {
         correct.panel,
         list,
         control && h("div", {}, h("label", { for: "note", class: "soft", text: t("note") }), note, noteSaid),
-        h("p", { class: "keys" }, [["← →", "key-turn"], ["s", "star"], ["d", "download"], [t("key-delete"), "delete"], ["n", "note"], ["Esc", "back"], ...(control ? [["Tab", "key-boxes"], ["c", "confirm"], ["x", "wrong"], ["1…9 t", "class"], ["b", "draw"], ["u", "undo"], [t("key-all"), "all-right"]] : [])].map(([key, word]) => h("span", {}, h("kbd", { text: key }), " ", t(word)))),
+        h("p", { class: "keys" }, [["← →", "key-turn"], ["s", "star"], ["d", "download"], [t("key-delete"), "delete"], ["n", "note"], ["Esc", "back"], ...(control ? [["Tab", "key-boxes"], ["c", "confirm"], ["x", "wrong"], ["1…9 t", "class"], ["b Enter", "draw"], [t("key-move"), "key-moved"], [t("key-size"), "key-sized"], ["u", "undo"], [t("key-all"), "all-right"]] : [])].map(([key, word]) => h("span", {}, h("kbd", { text: key }), " ", t(word)))),
       ),
     ),
   );
@@ -129,6 +129,8 @@ export async function photoPage(root, [id]) {
       ...around.map((one) => {
         const link = have.get(one.id) ?? h("a", { href: `#/photo/${encodeURIComponent(one.id)}`, data: { id: one.id }, "aria-label": clockExact(one.when * 1000, zone), title: clockExact(one.when * 1000, zone), onclick: (event) => (event.preventDefault(), to(one)) }, h("img", { src: api.thumbnailOf(one.id), alt: "", loading: "lazy" }));
         setAttr(link, "aria-current", one.id === photo.id ? "true" : null);
+        // One stop on the way with Tab: the arrows turn.
+        setAttr(link, "tabindex", one.id === photo.id ? null : -1);
         return link;
       }),
     );

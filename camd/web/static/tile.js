@@ -36,7 +36,7 @@ export function paintTile(tile, photo) {
   const what = counts.map(([name, many]) => `${name} ${number(many)}`).join(", ");
   tile.querySelector(".marks").replaceChildren(
     ...(total ? [h("span", { class: "many", title: what }, h("b", { text: number(total) }), found.fresh ? h("i", { text: `+${number(found.fresh)}` }) : "")] : []),
-    ...(flags.length ? [h("span", { class: "flagged", title: flags.join(", ") }, icon("alert"), flags[0])] : []),
+    ...(flags.length ? [h("span", { class: "flagged", title: flags.join(", ") }, icon("alert"), h("span", { text: flags[0] }))] : []),
     ...(found?.done ? [h("span", { class: "checked", title: t("checked") }, icon("check"))] : []),
   );
   setAttr(tile, "aria-label", [tile.when, what, found?.fresh ? t("n-new", { n: found.fresh }) : "", ...flags, found?.done ? t("checked") : ""].filter(Boolean).join(", "));
