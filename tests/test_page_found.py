@@ -314,11 +314,20 @@ class Looked(FoundCase):
         self.assert_fits(page)
         widest = "Math.max(...[...document.querySelectorAll('.boxes text')]"
         page.until(f"{widest}.map(text => text.getComputedTextLength())) < 320")
-        for tab, there in (("charts", ".counts .bar"), ("photos", ".found-tools optgroup")):
+        for tab, there, shown in (
+            ("charts", ".counts .bar", "svg[aria-label^=WW]"),
+            ("photos", ".found-tools optgroup", ".found-tools .least:not([hidden])"),
+        ):
             page.run(f"void (location.hash = '#/camera/{TRAP}/{tab}')")
             page.until(f"document.querySelector('{there}')")
             options = page.run("[...document.querySelectorAll('option')].map(one => one.text)")
             self.assertLessEqual(set(names), set(options))
+            page.run(
+                "(one => { one.selected = true;"
+                " one.closest('select').dispatchEvent(new Event('change')); })"
+                f"(document.querySelector('#tab-body option[value$={names[1]}]'))"
+            )
+            page.until(f"document.querySelector('{shown}')")
             self.assert_fits(page)
         self.assert_fine(page)
 
