@@ -1,5 +1,8 @@
 """The page of one camera: live, told what to do, looked back on."""
 
+from camd.photo import CameraId
+from tests.e2e_boards import V2, photo
+from tests.e2e_talk import Talk
 from tests.page_camera import CameraPageCase
 from tests.test_page_browser import until
 
@@ -49,6 +52,23 @@ class CameraPage(CameraPageCase):
         page.until("document.querySelector('.said[data-kind=bad]')?.textContent")
         page.shows("not set")
         self.assertNotIn("brightness", self.cameras()[0]["settings"])
+
+    def test_silent_but_there(self) -> None:
+        """A board that sends no photos any more and is still connected can be told to; one that
+        is gone cannot, and that is said."""
+        daemon = self.camd('[cameras]\ninterval = "0.1 s"\nsilent_least = "0.5 s"\n')
+        board = V2(daemon.port, Talk(CameraId("trap-1")))
+        self.assertEqual(board.photo(1, photo(1)), "ACK 1")
+        until(lambda: self.cameras()[0]["state"] == "silent", 30)
+        page = self.camera_page()
+        page.until("!document.querySelector('button[aria-label=\"Take a photo\"]').disabled")
+        page.until("document.querySelector('#set-vflip') && !document.querySelector('#set-vflip')"
+                   ".disabled")  # fmt: skip
+        board.close()
+        page.until("document.querySelector('button[aria-label=\"Take a photo\"]').disabled")
+        page.until("document.querySelector('#set-vflip').disabled")
+        page.shows("The camera is not connected")
+        self.assert_fine(page)
 
     def test_the_tutorial_s_board(self) -> None:
         """A board that takes no commands is shown as such: nothing can be pressed in vain."""

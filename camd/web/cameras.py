@@ -180,6 +180,7 @@ class Cameras:
             "name": settings.name,
             "note": settings.note,
             "state": camera.state.value,
+            "connected": camera.connected,
             "protocol": camera.protocol,
             "address": camera.address,
             "fw": camera.fw,

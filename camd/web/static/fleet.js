@@ -17,15 +17,14 @@ function stateOf(said, now) {
 
 function shape(said) {
   const latest = said.latest;
-  const connected = said.state === "connected";
-  const able = connected && said.protocol !== "v1" && api.may("control");
+  const able = said.connected && said.protocol !== "v1" && api.may("control");
   return {
     id: said.id,
     name: said.name || said.id,
     note: said.note,
     said,
     state: stateOf(said, Date.now() / 1000),
-    connected,
+    connected: said.connected,
     can: { snap: able, reboot: able },
     protocol: said.protocol,
     address: said.address,

@@ -46,7 +46,7 @@ export function settingsPanel(id, life) {
     }
     if (life.ended) return;
     values = said.settings;
-    why = api.may("control") ? said.why : t("may-not");
+    why = api.may("control") ? said.why ?? (fleet.get(id)?.connected ? null : t("not-connected")) : t("may-not");
     if (!rows.size) build(said.offered);
     refresh();
   }
