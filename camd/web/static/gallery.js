@@ -36,18 +36,24 @@ export async function loadDays(id) {
   return { zone: said.timezone, night: said.session === "noon", days };
 }
 
-export async function photosTab(root, id, life, wanted) {
+// The days in which there are photos; null where that could not be learnt, which is said, or where
+// nobody waits any more.
+export async function calendarOf(root, id, life) {
   const wait = h("p", { class: "wait", text: t("loading") });
   root.append(wait);
-  let calendar;
   try {
-    calendar = await loadDays(id);
+    const calendar = await loadDays(id);
+    wait.remove();
+    return life.ended ? null : calendar;
   } catch (error) {
     wait.textContent = api.because(error);
-    return;
+    return null;
   }
-  wait.remove();
-  if (life.ended) return;
+}
+
+export async function photosTab(root, id, life, wanted) {
+  const calendar = await calendarOf(root, id, life);
+  if (!calendar) return;
   if (!calendar.days.length) {
     const none = h("div", { class: "empty" }, icon("shutter"), h("p", { text: t("no-photos") }));
     root.append(none);

@@ -4,7 +4,7 @@
 import * as api from "./api.js";
 import { h, icon, setText } from "./dom.js";
 import { films } from "./films.js";
-import { dayTitle, loadDays } from "./gallery.js";
+import { calendarOf, dayTitle } from "./gallery.js";
 import { clockExact, t } from "./words.js";
 
 const CHUNK = 100;
@@ -13,17 +13,8 @@ const AHEAD = 4;
 const WIDTHS = [320, 640, 1280];
 
 export async function player(root, id, life, wanted) {
-  const wait = h("p", { class: "wait", text: t("loading") });
-  root.append(wait);
-  let calendar;
-  try {
-    calendar = await loadDays(id);
-  } catch (error) {
-    wait.textContent = api.because(error);
-    return;
-  }
-  wait.remove();
-  if (life.ended) return;
+  const calendar = await calendarOf(root, id, life);
+  if (!calendar) return;
   if (!calendar.days.length) {
     root.append(h("div", { class: "empty" }, icon("play"), h("p", { text: t("no-photos") })));
     return;
