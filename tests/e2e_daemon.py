@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,23 +12,18 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 import camd
+from tests.tools import tool
 
 TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
 LOOPBACK = "tcp:0:interface=127.0.0.1"
+_NOT_OURS = ("CAMD_", "NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_")
 _LISTENING = re.compile(r"listening on (\S+): .*? port (\d+)\b")
 
 
-def tool(name: str, package: str) -> str:
-    """The path of a program that a test cannot do without."""
-    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    if path is None:
-        raise AssertionError(f"{name} is missing: apt-get install {package}")
-    return path
-
-
 def environment(**more: str) -> dict[str, str]:
-    """Nothing of the caller's configuration, and this camd before any other."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("CAMD_")}
+    """Nothing of the caller's configuration, or of whoever manages it, and this camd before any
+    other."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_OURS)}
     root = str(Path(camd.__file__).parent.parent)
     elsewhere = {"PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1", "CAMD_WEB__LISTEN": "off"}
     return {**kept, **elsewhere, **more}

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 
-from tests.e2e_daemon import tool, until
+from tests.e2e_daemon import until
+from tests.tools import as_root, tool
 
 _SHUTDOWN = 0x8004587D  # FS_IOC_SHUTDOWN
 _NO_LOG_FLUSH = 2
@@ -22,6 +23,7 @@ class Disk:
     """An ext4 of its own in a file, mounted through a loop device."""
 
     def __init__(self, directory: Path, megabytes: int) -> None:
+        as_root("mount")
         self.image = directory / "disk.img"
         self.path = directory / "disk"
         self.path.mkdir()
@@ -35,7 +37,7 @@ class Disk:
             [tool(name, package), *arguments], capture_output=True, timeout=30, check=False
         )
         if done.returncode:
-            raise AssertionError(f"{name} failed, is this root? {done.stderr.decode()}")
+            raise AssertionError(f"{name} failed: {done.stderr.decode()}")
 
     def mount(self) -> None:
         self._run("mount", "mount", "-o", "loop", str(self.image), str(self.path))

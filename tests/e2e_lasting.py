@@ -27,8 +27,11 @@ class LastingCase(DaemonCase):
     """Tests with a daemon that outlives its processes."""
 
     def lasting(self, config: str = "", *options: str, **more: object) -> Daemon:
-        """One that is started; whichever of its processes is left ends with the test."""
-        daemon = self.daemon(config, "--web", "off", *options, **more)
+        """One that is started; whichever of its processes is left ends with the test. It is patient
+        with boards: on a busy machine an upgrade takes longer than one may be silent."""
+        env = {f"CAMD_TIMES__{name}": "60 s" for name in ("LINE", "PROGRESS", "SILENCE_FIRST")}
+        env |= more.pop("env", {})  # type: ignore[arg-type]
+        daemon = self.daemon(config, "--web", "off", *options, env=env, **more)
         self.addCleanup(self.end, daemon)
         return daemon.start()
 

@@ -18,7 +18,6 @@ from attrs import define, evolve, field
 from twisted.internet import reactor as _reactor
 from twisted.internet import tcp
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.task import deferLater
 from twisted.mail import smtp
 from twisted.trial.unittest import TestCase
 from twisted.web.http import HTTPChannel, HTTPFactory, Request
@@ -32,6 +31,7 @@ from camd.photo import Boot, CameraId, Door, Receipt
 from camd.publish import Publisher
 from camd.store.entry import Entry
 from tests.e2e_daemon import until
+from tests.patience import true
 from tests.tools import tool
 
 reactor: Any = _reactor
@@ -42,15 +42,6 @@ QUICK = PublishConfig(
     retry=Seconds(0.02), retry_most=Seconds(0.1), tries=5, look=Seconds(1.0),
     url="https://cameras.example.org",
 )  # fmt: skip
-
-
-async def true(what: Callable[[], object], seconds: float = 8.0, why: str = "") -> None:
-    """Waits until *what* says so."""
-    end = reactor.seconds() + seconds
-    while not what():
-        if reactor.seconds() > end:
-            raise AssertionError(f"not within {seconds:g} s: {why}")
-        await deferLater(reactor, 0.01)
 
 
 async def hung_up(port: int) -> None:

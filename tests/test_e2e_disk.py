@@ -16,10 +16,11 @@ from camd.store.folders import OWN
 from camd.store.schema import CatalogError
 from camd.timelapse import TimelapseError, Wish, shoot
 from tests.e2e_boards import V1, V2, Load, lost, photo
-from tests.e2e_daemon import Daemon, DaemonCase, tool
+from tests.e2e_daemon import Daemon, DaemonCase
 from tests.e2e_disk import Disk
 from tests.e2e_talk import BOOT, Talk
 from tests.film_store import NOON, put
+from tests.tools import tool
 
 MIB = 1024 * 1024
 

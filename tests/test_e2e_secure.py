@@ -11,8 +11,9 @@ import threading
 
 from camd.authority import create
 from tests.e2e_boards import V1, V2, Wire, photo
-from tests.e2e_daemon import Daemon, DaemonCase, environment, tool, until
+from tests.e2e_daemon import Daemon, DaemonCase, environment, until
 from tests.e2e_talk import Talk
+from tests.tools import tool
 
 
 class KeyedCase(DaemonCase):

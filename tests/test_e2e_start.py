@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 
 from tests.e2e_boards import V1, V2, photo
-from tests.e2e_daemon import LOOPBACK, TWISTD, DaemonCase, environment, tool, until
+from tests.e2e_daemon import LOOPBACK, TWISTD, DaemonCase, environment, until
 from tests.e2e_disk import Trace
 from tests.e2e_talk import Talk
+from tests.tools import as_root, tool
 
 
 class Start(DaemonCase):
@@ -36,6 +37,7 @@ class Start(DaemonCase):
     def test_without_any_configuration(self) -> None:
         """twistd -n camd alone listens on port 8940 of all addresses, stores below ./camd-data,
         and says so, who may come in, and what to type next."""
+        as_root("unshare --net")
         directory = self.directory()
         with (directory / "log").open("wb") as log:
             process = subprocess.Popen(

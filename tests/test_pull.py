@@ -30,6 +30,7 @@ from camd.pull.pullers import PullError, Pullers
 from tests.e2e_daemon import DaemonCase
 from tests.e2e_door import HeldIntake
 from tests.fake_boards import FakeBoard, certificates, picture
+from tests.patience import true
 from tests.streams import pieces, some_cuts, thorough
 
 reactor: Any = _reactor
@@ -42,15 +43,6 @@ QUICK = PullConfig(
 
 async def nap(seconds: float) -> None:
     await deferLater(reactor, seconds)
-
-
-async def true(what: Callable[[], object], seconds: float = 8.0, why: str = "") -> None:
-    """Waits until *what* says so."""
-    end = reactor.seconds() + seconds
-    while not what():
-        if reactor.seconds() > end:
-            raise AssertionError(f"not within {seconds:g} s: {why}")
-        await nap(0.01)
 
 
 class FramesizeTests(SynchronousTestCase):

@@ -174,6 +174,7 @@ class LoadTests(ModelCase):
     def test_without_onnxruntime(self) -> None:
         """The line names the package and the extra."""
         path = build(self.path(), size=SIZE)
+        load(path)
         there = sys.modules["onnxruntime"]
         self.addCleanup(sys.modules.__setitem__, "onnxruntime", there)
         sys.modules["onnxruntime"] = None  # type: ignore[assignment]
