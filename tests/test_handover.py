@@ -21,7 +21,6 @@ from camd.handover.keeping import Keeping, Unkept
 from camd.handover.letters import LetterError, Letters
 from camd.handover.outcome import Outcome
 from camd.handover.slate import Slate, traffic
-from camd.process import many_files
 from camd.systemd import drop, keep
 
 
@@ -78,7 +77,6 @@ class Talk(SynchronousTestCase):
 
     def test_estate(self) -> None:
         """Many connections come over in batches, each with what is known of it."""
-        many_files()
         here, there = pair(self)
         fds = [os.open("/dev/null", os.O_RDONLY) for _ in range(600)]
         estate = Estate(12.5, 99, (3, 4), [("abc", fds[0])], slate=fds[1], kept_doors=["abc"])
