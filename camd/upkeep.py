@@ -37,7 +37,7 @@ class Upkeep:
     keyring: KeyRing
     reactor: Any
     running: Callable[[], bool]
-    _saved: dict[CameraId, float] = field(factory=dict)
+    _saved: dict[CameraId, tuple[float, bool]] = field(factory=dict)
 
     def remember(self, crashed: bool = False) -> None:
         """The fleet has what the catalog knows of cameras, and those of the configuration.
@@ -63,8 +63,9 @@ class Upkeep:
         states = []
         forget = []
         for camera in self.fleet.cameras.values():
-            if self._saved.get(camera.id) != camera.last_seen and camera.last_seen:
-                self._saved[camera.id] = camera.last_seen
+            newest = camera.last_seen, camera.silent
+            if self._saved.get(camera.id) != newest and camera.last_seen:
+                self._saved[camera.id] = newest
                 states.append(
                     CameraState(
                         camera.id, milliseconds(camera.first_seen),
