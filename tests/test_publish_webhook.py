@@ -404,6 +404,19 @@ class Alerting(HookCase):
         told = [item.text for item in publisher.news.recent() if item.kind is Kind.ALERT]
         self.assertEqual(told, ["Flat: battery 3.4 V", "signal -90 dBm"])
 
+    async def test_looks(self) -> None:
+        """How often it is looked can change while camd runs."""
+        publisher = self.publisher(
+            webhook=(self.hook(),), alert=(AlertEntry(read_when("battery < 3.5")),),
+            publish=evolve(QUICK, look=Seconds(3600.0)),
+        )  # fmt: skip
+        await self.begun(publisher)
+        publisher.fleet.told(self.camera(publisher), {"vbat": 3.4})
+        self.config = evolve(self.config, publish=QUICK)
+        publisher.sync()
+        await true(lambda: self.receiver.posts)
+        self.assertEqual(self.texts(), ["battery 3.4 V"])
+
     async def test_many(self) -> None:
         """What very many cameras have to say comes in one; who is told of some hears of those."""
         other = Receiver().open(self)

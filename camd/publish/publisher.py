@@ -62,7 +62,8 @@ class Publisher:
     _ways: Ways = field(factory=lambda: Ways({}, None))
     _gone: dict[str, str] = field(factory=dict)
     _memory: dict[str, Any] | None = None
-    _loops: list[LoopingCall] = field(factory=list)
+    _looking: LoopingCall | None = None
+    _rolling: LoopingCall | None = None
     _workers: Workers | None = None
     _saying: LoopingCall | None = None
     _running: bool = False
@@ -123,10 +124,10 @@ class Publisher:
         start. Blocks for that."""
         self._era += 1
         self._running = False
-        for loop in self._loops:
-            if loop.running:
+        for loop in (self._looking, self._rolling):
+            if loop is not None and loop.running:
                 loop.stop()
-        self._loops.clear()
+        self._looking = self._rolling = None
         self._end_bridge(self.parting)
         self._end_leaving()
         self._memory = None
@@ -179,8 +180,7 @@ class Publisher:
         self._gone = dict(memory.get("gone", {}))
         self.alerts.restore(memory.get("alerts"))
         self._set_up()
-        for work, seconds in ((self._look, self.config().publish.look), (self._roll, ROLL)):
-            self._loops.append(self._steadily(work, seconds))
+        self._rolling = self._steadily(self._roll, ROLL)
 
     def _steadily(self, work: Callable[[], Any], seconds: float) -> LoopingCall:
         def once() -> "Deferred[Any]":
@@ -192,6 +192,14 @@ class Publisher:
         loop.clock = self.reactor
         loop.start(seconds, now=False)
         return loop
+
+    def _look_on(self) -> None:
+        """As often as the configuration has it."""
+        looking, seconds = self._looking, self.config().publish.look
+        if looking is None or looking.interval != seconds:
+            if looking is not None and looking.running:
+                looking.stop()
+            self._looking = self._steadily(self._look, seconds)
 
     def _look(self) -> None:
         """Nobody waits for what is asked: it may take long, and other rules are looked at."""
@@ -212,6 +220,7 @@ class Publisher:
         }  # fmt: skip
         if config.mail.host:
             ways[mail.TARGET] = Mail(lambda: self.config().mail, self.reactor, self._ways.trusted)
+        self._look_on()
         self._set_up_bridge()
         kept = {*ways, *([bridge.TARGET] if self.bridge is not None else [])}
         for target in set(lanes) - kept:
