@@ -166,8 +166,10 @@ class Fleet:
     news: News
     now: Callable[[], float]
     cameras: dict[CameraId, Camera] = field(factory=dict)
+    _since: float = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._since = self.now()
         self.news.listen(self._heard)
 
     def _heard(self, item: Item) -> None:
@@ -235,7 +237,7 @@ class Fleet:
     def stored(self, camera: Camera, receipt: Receipt) -> None:
         """A photo of this camera is safe."""
         now = receipt.received
-        if camera.last_photo and now > camera.last_photo:
+        if self._since <= camera.last_photo < now and camera.last_photo:
             gap = now - camera.last_photo
             learnt = camera.interval
             camera.interval = gap if not learnt else learnt + _LEARN * (gap - learnt)
@@ -302,13 +304,14 @@ class Fleet:
         return max(interval * general.silent_after, general.silent_least) if interval else 0.0
 
     def look(self) -> None:
-        """Whose photos are overdue is silent, and that is news, once."""
+        """Whose photos are overdue is silent, and that is news, once. Nobody is blamed for the
+        time before the start, when nothing could come."""
         now = self.now()
         for camera in self.cameras.values():
             if camera.silent or not camera.last_photo:
                 continue
             patience = self.patience(camera)
-            due = max(camera.last_photo, camera.expected) + patience
+            due = max(camera.last_photo, camera.expected, self._since) + patience
             if patience and now > due:
                 camera.silent = True
                 since = datetime.fromtimestamp(camera.last_photo, UTC)
@@ -364,6 +367,7 @@ class Fleet:
             "expected": camera.expected,
             "last_photo": camera.last_photo,
             "kept_at": camera.kept_at,
+            "silent": camera.silent,
             "today": [camera.today, camera.photos_today, camera.bytes_today],
             "fw": camera.fw,
             "model": camera.model,
@@ -383,6 +387,7 @@ class Fleet:
         for name in ("interval", "expected", "last_photo", "kept_at"):
             value = memory.get(name, 0.0)
             setattr(camera, name, float(value) if isinstance(value, int | float) else 0.0)
+        camera.silent = memory.get("silent") is True
         today = memory.get("today")
         if isinstance(today, list) and len(today) == 3 and all(isinstance(n, int) for n in today):
             camera.today, camera.photos_today, camera.bytes_today = today
@@ -398,6 +403,7 @@ class Fleet:
         """A photo of it came then, before the restart."""
         camera.first_seen = camera.first_seen or received
         camera.last_seen = max(camera.last_seen, received)
+        camera.silent = camera.silent and received <= camera.last_photo
         camera.last_photo = max(camera.last_photo, received)
 
     def forget(self, ids: Iterable[CameraId]) -> None:

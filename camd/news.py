@@ -44,6 +44,7 @@ class Item:
     """:ivar number: grows by one. *when*: unix seconds. *text*: a line for people.
     :ivar photo: the photo that it is about, where there is one.
     :ivar findings: what is on that photo, as it is known from now on.
+    :ivar taken: unix seconds when it was taken, 0 where that is not said.
     """
 
     number: int
@@ -55,6 +56,7 @@ class Item:
     reason: Reason | None = None
     photo: FrameKey | None = None
     findings: Findings | None = None
+    taken: float = 0.0
 
     def __str__(self) -> str:
         stamp = datetime.fromtimestamp(self.when, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
@@ -97,12 +99,15 @@ class News:
         *,
         photo: FrameKey | None = None,
         findings: Findings | None = None,
+        taken: float = 0.0,
     ) -> Item:
         """It happened now. A listener that fails is logged and misses only this item."""
         self.number += 1
         if photo is None and receipt is not None:
             photo = receipt.key
-        item = Item(self.number, self.now(), kind, camera, text, receipt, reason, photo, findings)
+        item = Item(
+            self.number, self.now(), kind, camera, text, receipt, reason, photo, findings, taken
+        )
         self._recent.append(item)
         for listener in tuple(self._listeners):
             try:

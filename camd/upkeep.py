@@ -63,7 +63,7 @@ class Upkeep:
         states = []
         forget = []
         for camera in self.fleet.cameras.values():
-            new = camera.last_seen, camera.poor
+            new = camera.last_seen, camera.poor, camera.silent
             if self._saved.get(camera.id) != new and camera.last_seen:
                 self._saved[camera.id] = new
                 states.append(

@@ -209,10 +209,12 @@ class Mailbox:
     """An SMTP server that keeps what it is given.
 
     :ivar mails: sender, recipient and text. *refuse*: with these codes, one each.
+    :ivar strangers: for whom it takes nothing.
     """
 
     mails: list[tuple[str, str, str]] = field(factory=list)
     refuse: list[int] = field(factory=list)
+    strangers: list[str] = field(factory=list)
     _port: Any = None
 
     def open(self, case: TestCase, tls: Any = None, at_once: bool = False) -> "Mailbox":
@@ -247,6 +249,8 @@ class Mailbox:
                 return origin
 
             def validateTo(self, user: Any) -> Any:
+                if str(user.dest) in box.strangers:
+                    raise smtp.SMTPBadRcpt(user)
                 return lambda: Message(str(self.origin), str(user.dest))
 
         def protocol() -> Any:

@@ -158,6 +158,9 @@ class LookingTests(LookingCase):
         (item,) = self.told(Kind.FOUND)
         self.assertEqual((item.camera, item.text), (GREENHOUSE, "2 whitefly"))
         self.assertEqual((item.photo, item.findings), ((GREENHOUSE, BOOT, 1), known))
+        entry = self.shelf.catalog.find((GREENHOUSE, BOOT, 1))
+        assert entry is not None
+        self.assertEqual(item.taken, entry.taken_ms / 1000)
         self.assertEqual(self.backlog(), Backlog(0, 0))
         looking = self.looking
         self.assertEqual((looking.photos, looking.found, looking.failed), (2, 2, 0))

@@ -203,6 +203,36 @@ class Silence(FleetCase):
         self.assertIsNot(self.look(DAY + 290), State.SILENT)
         self.assertIs(self.look(20), State.SILENT)
 
+    def restart(self) -> None:
+        """As camd is after one."""
+        camera = self.fleet.cameras[TRAP]
+        memory = self.fleet.memory(camera)
+        self.news = News(lambda: self.time)
+        self.fleet = Fleet(lambda: self.config, self.news, lambda: self.time)
+        self.fleet.remember(TRAP, camera.first_seen, camera.last_seen, memory)
+
+    def test_camd_away(self) -> None:
+        """Nobody is blamed for the time that camd itself was away, and nothing learnt from it."""
+        for _ in range(5):
+            self.photo(100)
+        self.time += DAY
+        self.restart()
+        self.assertIsNot(self.look(299), State.SILENT)
+        self.photo()
+        self.assertEqual(self.fleet.cameras[TRAP].interval, 100)
+        self.assertIsNot(self.look(299), State.SILENT)
+        self.assertIs(self.look(2), State.SILENT)
+
+    def test_restart(self) -> None:
+        """Who was silent before a restart is so behind it: that is no news, and its end is."""
+        for _ in range(5):
+            self.photo(100)
+        self.assertIs(self.look(301), State.SILENT)
+        self.restart()
+        self.assertIs(self.look(1000), State.SILENT)
+        self.photo()
+        self.assertEqual(self.kinds, [Kind.BACK])
+
 
 class Quota(FleetCase):
     """Photos and bytes a day."""

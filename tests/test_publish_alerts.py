@@ -1,6 +1,7 @@
 """Rules of alerts by an advanced clock: told when they begin to hold, once, and when they end."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import evolve
@@ -16,7 +17,7 @@ from camd.fleet import Fleet
 from camd.news import Kind, News
 from camd.photo import CameraId
 from camd.publish.alerts import Alerts
-from camd.publish.letter import Alert
+from camd.publish.letter import Alert, together
 from tests.publish_world import TRAP, findings, receipt
 
 NOON = 1_786_795_200.0  # 2026-08-15 12:00 UTC
@@ -49,8 +50,8 @@ class AlertsCase(SynchronousTestCase):
         self.news.listen(self.alerts.hear)
         self.alerts.restore(memory)
 
-    def hear(self, entry: AlertEntry, alert: Alert) -> None:
-        self.told.append((entry.title, alert))
+    def hear(self, entry: AlertEntry, alerts: Sequence[Alert]) -> None:
+        self.told.append((entry.title, together(alerts)))
 
     def save(self) -> None:
         self.saved = json.loads(json.dumps(self.alerts.memory()))
@@ -145,6 +146,64 @@ class Silence(AlertsCase):
         self.assertEqual(self.alerts.standing, [])
 
 
+class Crowds(AlertsCase):
+    """Very many cameras at once."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.rule("silent > 1 h", name="Nobody")
+        self.many = [self.fleet.camera(CameraId(f"cam-{number:03}")) for number in range(300)]
+        self.send()
+
+    def send(self) -> None:
+        for camera in self.many:
+            camera.last_photo = self.clock.seconds()
+
+    def test_together(self) -> None:
+        """They are silent in one message, which names them, and back in one."""
+        (text,) = self.look(HOUR + 1)
+        since = "(no photo since 2026-08-15 12:00:00Z)"
+        self.assertTrue(text.startswith(f"Nobody: 300 cameras: cam-000 {since}, cam-001 {since}"))
+        self.assertTrue(text.endswith(" and 280 more"))
+        alert = self.told[0][1]
+        self.assertIsNone(alert.camera)
+        self.assertEqual(alert.cameras, tuple(camera.id for camera in self.many))
+        self.assertEqual(len(self.alerts.standing), 300)
+        self.restart()
+        self.assertEqual(self.look(HOUR), [])
+        self.clock.advance(1)
+        self.send()
+        (text,) = self.look()
+        self.assertTrue(text.startswith("Nobody: over: 300 cameras: cam-000 (sends photos again)"))
+        self.assertEqual(self.alerts.standing, [])
+
+    def test_few(self) -> None:
+        """As long as they are few each is told by itself; then what comes in a minute is told
+        together, and of whom is well again meanwhile nothing is."""
+        for number, camera in enumerate(self.many):
+            camera.last_photo += 10 * number
+        said = self.look(HOUR + 1)
+        self.assertEqual(len(said), 1)
+        for _ in range(14):
+            said += self.look(10)
+        self.assertEqual(said[9], "Nobody: no photo since 2026-08-15 12:01:30Z")
+        rest = len(said)
+        self.assertLess(rest, 14)
+        while len(said) == rest:
+            self.many[14].last_photo = self.clock.seconds()
+            said += self.look(10)
+        told = {camera for _, alert in self.told for camera in alert.cameras or [alert.camera]}
+        self.assertIn("cam-013", told)
+        self.assertNotIn("cam-014", told)
+
+    def test_other_rules(self) -> None:
+        """What another rule has to say is not drowned."""
+        battery = AlertEntry(read_when("battery < 3.5"))
+        self.config = evolve(self.config, alert=(*self.config.alerts, battery))
+        self.measure(vbat=3.4)
+        self.assertEqual(self.look(HOUR + 1)[1:], ["battery 3.4 V"])
+
+
 class Manners(AlertsCase):
     """Quiet hours, repetitions, ends."""
 
@@ -203,6 +262,15 @@ class Manners(AlertsCase):
             self.measure(vbat=3.9)
             self.assertEqual(self.look(), [])
 
+    def test_fewer_cameras(self) -> None:
+        """What was told of a camera that the rule is no more about does not stand on."""
+        self.rule("battery < 3.5")
+        self.measure(vbat=3.4)
+        self.assertEqual(len(self.look()), 1)
+        self.rule("battery < 3.5", cameras=(CameraId("other"),))
+        self.assertEqual(self.look(), [])
+        self.assertEqual(self.alerts.standing, [])
+
     def test_changed_rule(self) -> None:
         """A rule that was changed is another one."""
         self.rule("battery < 3.5")
@@ -221,7 +289,8 @@ class Measurements(AlertsCase):
         """A rule ends only when its value is well back within."""
         for when, name, bad, hardly, good in (
             ("battery < 3.5", "vbat", 3.49, 3.55, 3.58),
-            ("signal < -85", "rssi", -86, -84, -83),
+            ("signal < -85", "rssi", -86, -83, -82),
+            ("temperature < 0", "temp", -0.5, 0.5, 1),
             ("temperature > 60", "temp", 60.5, 59.5, 58),
             ("queued > 100", "queued", 101, 99, 97),
         ):
@@ -300,6 +369,54 @@ class Counting(AlertsCase):
         self.assertEqual(self.alerts.standing, [])
         self.insects(3)
         self.assertEqual(self.look(), ["3 whitefly this night"])
+
+    def test_late(self) -> None:
+        """A night's photos that are looked at only behind it count for it, once."""
+        self.rule("whitefly >= 3 per night")
+        self.clock.advance(23 * HOUR)
+        self.insects(2)
+        self.assertEqual(self.look(), [])
+        taken = self.clock.seconds()
+        self.look(2 * HOUR)
+        for _ in range(2):
+            self.found.append(("whitefly", taken))
+            seen = findings("whitefly")
+            self.news.tell(Kind.FOUND, TRAP, "found", findings=seen, taken=taken)
+        self.assertEqual(self.look(), ["4 whitefly last night"])
+        self.assertEqual(self.alerts.memory()["standing"][0][3:], [NOON + 25 * HOUR] * 2 + [NOON])
+        self.restart()
+        self.news.tell(Kind.FOUND, TRAP, "found", findings=seen, taken=taken)
+        self.assertEqual(self.look(), [])
+        self.assertEqual(self.look(23 * HOUR), [])
+        self.assertEqual(self.alerts.memory()["standing"], [])
+
+    def test_quiet_over_the_border(self) -> None:
+        """What was reached in quiet hours is told behind them, though a new day has begun."""
+        self.rule("whitefly >= 3 per day", quiet="22:00-07:00")
+        self.clock.advance(11 * HOUR)
+        self.insects(3)
+        self.assertEqual(self.look(), [])
+        self.assertEqual(self.look(2 * HOUR), [])
+        self.assertEqual(self.look(6 * HOUR), ["3 whitefly yesterday"])
+        self.assertEqual(self.look(), [])
+
+    def test_corrected(self) -> None:
+        """Where a person says that there were fewer, and then there are more, it is told once."""
+        self.rule("whitefly >= 3 per night")
+        self.insects(3)
+        self.assertEqual(self.look(), ["3 whitefly this night"])
+        self.found.pop()
+        self.assertEqual(self.look(), [])
+        self.insects(1)
+        self.assertEqual(self.look(), [])
+
+    def test_new_rule(self) -> None:
+        """A rule that comes while camd runs knows what was found before."""
+        self.insects(5)
+        self.assertEqual(self.look(HOUR), [])
+        self.rule("whitefly >= 3 per night")
+        self.assertEqual(self.look(), ["5 whitefly this night"])
+        self.assertEqual(self.look(), [])
 
     def test_day(self) -> None:
         """A day goes from midnight to midnight."""

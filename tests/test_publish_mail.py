@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import evolve
 from twisted.internet.protocol import Factory, Protocol
+from twisted.logger import formatEvent, globalLogPublisher
 
 from camd.config import CameraEntry, Seconds, Secret
 from camd.config.telling import AlertEntry, MailConfig
@@ -71,6 +72,22 @@ class MailCase(PublishCase):
         while not dead:
             dead = (await publisher.state())["dead"]
         self.assertIn("550", dead[0]["why"])
+
+    async def test_stranger(self) -> None:
+        """For whom the server takes nothing, while it does for others, is a line in the log."""
+        box = Mailbox(strangers=["you@example.org"]).open(self)
+        mail = evolve(self.mail(box), to=("me@example.org", "you@example.org"))
+        said: list[str] = []
+
+        def hear(event: Any) -> None:
+            said.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(hear)
+        self.addCleanup(globalLogPublisher.removeObserver, hear)
+        await self.flat(mail)
+        await true(lambda: box.mails)
+        await true(lambda: any("nothing for you@example.org: 550" in line for line in said))
+        self.assertEqual([to for _, to, _ in box.mails], ["me@example.org"])
 
     async def test_starttls(self) -> None:
         """TLS is begun where it is wished, the server's certificate verified; a server without it

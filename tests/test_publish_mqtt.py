@@ -16,6 +16,7 @@ from camd.authority import create
 from camd.config import CameraEntry, Seconds, Secret
 from camd.config.telling import AlertEntry, MqttConfig
 from camd.config.when import read_when
+from camd.findings import Findings
 from camd.fleet import Command
 from camd.news import Kind
 from camd.photo import CameraId, Receipt
@@ -25,6 +26,7 @@ from camd.store.entry import Entry
 from tests.pictures import insects
 from tests.publish_world import (
     TRAP,
+    Folder,
     Listener,
     Mosquitto,
     PublishCase,
@@ -215,6 +217,10 @@ class Telling(MqttCase):
         self.assertEqual(part["value_template"], "{{ value_json.counts.get('fungusX20gnat') }}")
         state = await self.kept(STATE, '"fungusX20gnat": 7')
         self.assertEqual(state["counts"], {"fungusX20gnat": 7})
+        publisher.news.tell(
+            Kind.FOUND, TRAP, "none", photo=receipt().key, findings=Findings(done=True)
+        )
+        await true(lambda: len(counted) == 3, why="a person's word may make them fewer")
         camera, label, since, until = counted[0]
         self.assertEqual((camera, label, until - since), ("trap", "fungus gnat", 86_400_000))
         await true(lambda: self.listener.events)
@@ -363,6 +369,41 @@ class Coming(MqttCase):
         publisher.stop()
         await true(lambda: self.listener.kept["camd/farm/status"] == b"offline")
 
+    async def test_switched_off_and_on(self) -> None:
+        """Switched on again while it still takes leave, camd is there, by all that is retained."""
+        publisher = await self.joined()
+        cameras = [CameraId(f"trap-{number}") for number in range(60)]
+        for id in cameras:
+            self.camera(publisher, id)
+            publisher.news.tell(Kind.CAME, id, "came")
+        await self.kept("camd/farm/trap-59/state")
+        former = publisher.bridge
+        assert former is not None, "it was joined"
+        for url in ("", self.mqtt().url):
+            self.config = evolve(self.config, mqtt=evolve(self.mqtt(), url=url))
+            publisher.sync()
+        self.assertIsNone(former.broker._client, "nobody contends for the name")
+        await self.there(publisher)
+        for id in cameras:
+            await self.kept(f"camd/farm/{id}/state")
+        await true(lambda: self.listener.kept.get("camd/farm/status") == b"online")
+
+    async def test_same_name(self) -> None:
+        """Two that have the same name do not hang up on one another without end, and are told."""
+        publishers = [await self.joined()]
+        self.folder = Folder(Path(self.mktemp()).absolute())
+        self.folder.own.mkdir(parents=True)
+        publishers.append(self.publisher())
+
+        def apart() -> bool:
+            brokers = [each.bridge.broker for each in publishers if each.bridge is not None]
+            return any(
+                not each.connected and each._wait >= 4 and "mqtt.instance" in each.why
+                for each in brokers
+            )
+
+        await true(apart, 30)
+
     async def test_wrong_password(self) -> None:
         """A broker that does not let camd in is named, and asked again."""
         publisher = self.publisher(mqtt=self.mqtt(password=Secret("hunter2")))
@@ -389,6 +430,8 @@ class Coming(MqttCase):
                 await true(
                     lambda p=publisher: p.bridge is not None and "reached" in p.bridge.broker.why  # type: ignore[misc]
                 )
+                assert publisher.bridge is not None, "it is there"
+                self.assertIn("certificate verify failed", publisher.bridge.broker.why)
             publisher.stop()
 
 

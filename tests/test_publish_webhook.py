@@ -404,6 +404,42 @@ class Alerting(HookCase):
         told = [item.text for item in publisher.news.recent() if item.kind is Kind.ALERT]
         self.assertEqual(told, ["Flat: battery 3.4 V", "signal -90 dBm"])
 
+    async def test_looks(self) -> None:
+        """How often it is looked can change while camd runs."""
+        publisher = self.publisher(
+            webhook=(self.hook(),), alert=(AlertEntry(read_when("battery < 3.5")),),
+            publish=evolve(QUICK, look=Seconds(3600.0)),
+        )  # fmt: skip
+        await self.begun(publisher)
+        publisher.fleet.told(self.camera(publisher), {"vbat": 3.4})
+        self.config = evolve(self.config, publish=QUICK)
+        publisher.sync()
+        await true(lambda: self.receiver.posts)
+        self.assertEqual(self.texts(), ["battery 3.4 V"])
+
+    async def test_many(self) -> None:
+        """What very many cameras have to say comes in one; who is told of some hears of those."""
+        other = Receiver().open(self)
+        publisher = self.publisher(
+            webhook=(self.hook(name="all"), self.hook(other, name="some", cameras=("c5", "c6"))),
+            alert=(AlertEntry(read_when("battery < 3.5"), name="Flat"),),
+        )
+        await self.begun(publisher)
+        for number in range(30):
+            camera = self.camera(publisher, CameraId(f"c{number}"))
+            publisher.fleet.told(camera, {"vbat": 3.4})
+        await publisher.alerts.look()
+        await true(lambda: self.receiver.posts and other.posts)
+        self.assertEqual(
+            self.texts(other), ["Flat: 2 cameras: c5 (battery 3.4 V), c6 (battery 3.4 V)"]
+        )
+        data = self.receiver.posts[0].json["data"]
+        self.assertIsNone(data["camera"])
+        self.assertEqual(data["alert"]["count"], 30)
+        self.assertEqual(data["alert"]["cameras"], [f"c{number}" for number in range(30)])
+        self.assertIn(" and 10 more", data["text"])
+        self.assertEqual(len([i for i in publisher.news.recent(99) if i.kind is Kind.ALERT]), 1)
+
     async def test_restart(self) -> None:
         """An alert that was told is not told again by the next process."""
         rules = (AlertEntry(read_when("silent > 1 h")),)

@@ -64,6 +64,22 @@ class Clockwork(SynchronousTestCase):
             self.successResultOf(camd.upkeep.save())
         self.assertEqual([state.camera for state in saved], ["trap"])
 
+    def test_silence_is_saved(self) -> None:
+        """That a camera has become silent is saved, though nothing came from it."""
+        camd, _ = self.camd()
+        camera = camd.fleet.remember(CameraId("trap"), 50.0, 60.0, {})
+        saved: list[CameraState] = []
+
+        class Kept:
+            def save_camera_states(self, states: list[CameraState]) -> None:
+                saved.extend(states)
+
+        self.patch(Store, "ask", lambda _store, work: execute(work, Kept()))
+        for silent in (False, True, True):
+            camera.silent = silent
+            self.successResultOf(camd.upkeep.save())
+        self.assertEqual([state.state["silent"] for state in saved], [False, True])
+
     def test_one_failure_stops_nothing(self) -> None:
         """What fails once is tried again when its time comes, and the rest goes on."""
         camd, reactor = self.camd()

@@ -426,8 +426,9 @@ class Looking:
     def _tell(self, entry: Entry, look: Look, findings: Findings) -> None:
         if findings.valid or findings.flags:
             self.news.tell(
-                Kind.FOUND, entry.camera, in_words(findings), photo=entry.key, findings=findings
-            )
+                Kind.FOUND, entry.camera, in_words(findings), photo=entry.key, findings=findings,
+                taken=entry.taken_ms / 1000,
+            )  # fmt: skip
         if look.flags is not None:
             self.flags.update(findings.flags)
         # Of one that was not judged it is known that it is not broken, and that is good.

@@ -1,16 +1,17 @@
 """Which rules hold, of which cameras, and what was told of that.
 
 A rule is told when it begins to hold, once, and when it ends; in quiet hours neither, but behind
-them what is then still so. What was told is kept over restarts, and so is not told again.
+them what is then still so. Where very many cameras give one rule something to say, it is said of
+all of them together. What was told is kept over restarts, and so is not told again.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -28,7 +29,14 @@ from camd.store.naming import AHEAD_SANE, session_begin, session_day
 log = Logger()
 
 CLEAR = 0.02
-"""The share of its limit by which a value must be back before a rule is over."""
+"""The share of its limit by which a value must be back before a rule is over, and at least:"""
+_CLEAR = {Subject.TEMPERATURE: 1.0, Subject.SIGNAL: 3.0}
+
+SINGLY = 10
+"""What one rule may tell, camera by camera; more is told together, and once in a while."""
+
+WHILE = 60.0
+"""Seconds after which it may tell one thing more."""
 
 COUNTED_AT_ONCE = 100
 """Counts that are asked for in one look; the rest waits for the next."""
@@ -40,6 +48,7 @@ _NAMES = {
 """What boards call what they measure."""
 
 _HOUR = 3600.0
+_BEFORE = {Per.NIGHT: "last night", Per.DAY: "yesterday", Per.HOUR: "the hour before"}
 QUARTER = 900.0
 """Seconds by which is counted: an hour is the last four that are whole, and what came since."""
 
@@ -60,8 +69,9 @@ class Room(Protocol):
         ...
 
 
-Key = tuple[str, str, str]
-"""(title, rule, camera); no camera is ""."""
+Key = tuple[str, str, str, float]
+"""(title, rule, camera, when the time began for which is counted); no camera is "", and where
+nothing is counted, or always the last hour, that time is 0."""
 
 
 @define
@@ -69,17 +79,17 @@ class Standing:
     """A rule that holds, or whose end was not told yet.
 
     :ivar since: unix seconds when it began. *told*: when it was told last, 0 where not yet.
-    :ivar window: when that began for which is counted, 0 where nothing is.
+    :ivar past: its night, or day, is over, and it is kept so as not to be told twice.
     """
 
     since: float
     told: float = 0.0
-    window: float = 0.0
+    past: bool = False
 
 
 @define(eq=False)
 class Alerts:
-    """:ivar tell: is told who is to hear, and what.
+    """:ivar tell: is told who is to hear, and what: of each camera at most once.
     :ivar save: called when `memory` has changed.
     :ivar counts: None where nothing counts.
     :ivar now: unix seconds.
@@ -88,16 +98,20 @@ class Alerts:
     config: Callable[[], Config]
     fleet: Fleet
     now: Callable[[], float]
-    tell: Callable[[AlertEntry, Alert], None]
+    tell: Callable[[AlertEntry, Sequence[Alert]], None]
     save: Callable[[], None]
     room: Room
     counts: Callable[[], Counts | None] = lambda: None
     _standing: dict[Key, Standing] = field(factory=dict)
     _poor: dict[CameraId, tuple[float, str]] = field(factory=dict)
     _measured: set[CameraId] = field(factory=set)
-    _found: dict[tuple[CameraId, str], None] = field(factory=dict)
+    _found: dict[tuple[CameraId, str], float] = field(factory=dict)
+    _counting: set[AlertEntry] = field(factory=set)
     _started: float = 0.0
     _asked: set[Key] = field(factory=set)
+    _nights: dict[tuple[tzinfo | None, bool], tuple[float, float, float]] = field(factory=dict)
+    _due: dict[Key, tuple[AlertEntry, Alert]] = field(factory=dict)
+    _pace: dict[tuple[AlertEntry, bool], tuple[float, float]] = field(factory=dict)
 
     def restore(self, memory: Any) -> None:
         """From now on it is looked; *memory*: what was saved, or None."""
@@ -105,13 +119,10 @@ class Alerts:
         self._asked.clear()
         if isinstance(memory, Mapping):
             for title, rule, camera, since, told, window in memory.get("standing", ()):
-                self._standing.setdefault((title, rule, camera), Standing(since, told, window))
+                self._standing.setdefault((title, rule, camera, window), Standing(since, told))
             for camera, (since, why) in memory.get("poor", {}).items():
                 self._poor.setdefault(CameraId(camera), (since, why))
-        for entry in self.config().alerts:
-            if entry.when.subject is Subject.COUNT:
-                for camera in entry.cameras or self.fleet.cameras:
-                    self._found[camera, entry.when.label] = None
+        self._counting.clear()
 
     @property
     def standing(self) -> list[dict[str, Any]]:
@@ -119,7 +130,7 @@ class Alerts:
         return [
             {"alert": title, "rule": rule, "camera": camera or None, "since": each.since,
              "told": each.told or None}
-            for (title, rule, camera), each in self._standing.items()
+            for (title, rule, camera, _), each in self._standing.items() if not each.past
         ]  # fmt: skip
 
     def hear(self, item: Item) -> None:
@@ -132,7 +143,9 @@ class Alerts:
         elif item.kind is Kind.FOUND and item.findings is not None:
             for each in item.findings.valid:
                 if each.fresh:
-                    self._found[camera, each.label] = None
+                    key = camera, each.label
+                    taken = item.taken or item.when
+                    self._found[key] = min(taken, self._found.get(key, taken))
         elif item.kind is Kind.POOR:
             self._poor.setdefault(camera, (item.when, item.text))
             self.save()
@@ -144,11 +157,11 @@ class Alerts:
         asked for again."""
         alerts = self.config().alerts
         measured, self._measured = self._measured, set()
-        self._drop({(entry.title, entry.rule) for entry in alerts})
+        self._nights.clear()
+        self._drop(alerts)
+        self._begin_counting(alerts)
         asked: list[Deferred[None]] = []
-        found = list(self._found)[:COUNTED_AT_ONCE]
-        for key in found:
-            del self._found[key]
+        found = {key: self._found.pop(key) for key in list(self._found)[:COUNTED_AT_ONCE]}
         for entry in alerts:
             match entry.when.subject:
                 case Subject.DISK:
@@ -162,26 +175,49 @@ class Alerts:
                     for camera in self._cameras(entry):
                         if camera.id in measured or self._key(entry, camera.id) in self._standing:
                             self._measure(entry, camera)
-        return gatherResults(asked).addCallback(lambda _: None)
+        self._speak()
+        return gatherResults(asked).addCallback(lambda _: self._speak())
 
     def memory(self) -> dict[str, Any]:
         """What `restore` is to be given behind a restart."""
         return {
             "standing": [
-                [*key, each.since, each.told, each.window] for key, each in self._standing.items()
+                [title, rule, camera, each.since, each.told, window]
+                for (title, rule, camera, window), each in self._standing.items()
             ],
             "poor": {camera: list(poor) for camera, poor in self._poor.items()},
         }
 
-    def _drop(self, rules: set[tuple[str, str]]) -> None:
-        """Rules that are no more, and cameras that are no more, are forgotten without a word."""
-        for title, rule, camera in tuple(self._standing):
-            if (title, rule) not in rules or (camera and camera not in self.fleet):
-                del self._standing[title, rule, camera]
+    def _drop(self, alerts: Sequence[AlertEntry]) -> None:
+        """Rules and cameras that are no more, and nights long over, are forgotten without a
+        word."""
+        rules: dict[tuple[str, str], list[AlertEntry]] = {}
+        for entry in alerts:
+            rules.setdefault((entry.title, entry.rule), []).append(entry)
+        for key, standing in tuple(self._standing.items()):
+            title, rule, camera, window = key
+            own = [
+                entry for entry in rules.get((title, rule), ())
+                if not entry.cameras or camera in entry.cameras
+            ]  # fmt: skip
+            gone = not own or bool(camera and camera not in self.fleet)
+            if window and not gone:
+                before, begin, _ = self._windows(own[0], CameraId(camera))
+                standing.past, gone = window < begin, window < before
+            if gone:
+                del self._standing[key]
                 self.save()
         for id in tuple(self._poor):
             if id not in self.fleet:
                 del self._poor[id]
+
+    def _begin_counting(self, alerts: Sequence[AlertEntry]) -> None:
+        """What was found before there was a rule counts for it."""
+        counting = {entry for entry in alerts if entry.when.subject is Subject.COUNT}
+        for entry in counting - self._counting:
+            for camera in entry.cameras or self.fleet.cameras:
+                self._found.setdefault((camera, entry.when.label), self.now())
+        self._counting = counting
 
     def _cameras(self, entry: AlertEntry) -> Iterator[Camera]:
         if not entry.cameras:
@@ -192,8 +228,8 @@ class Alerts:
                 yield camera
 
     @staticmethod
-    def _key(entry: AlertEntry, camera: CameraId | None) -> Key:
-        return entry.title, entry.rule, camera or ""
+    def _key(entry: AlertEntry, camera: CameraId | None, window: float = 0.0) -> Key:
+        return entry.title, entry.rule, camera or "", window
 
     # ---- what holds
 
@@ -230,7 +266,7 @@ class Alerts:
     ) -> bool:
         """Whether *value* is; where the rule holds, it must be well within to end it."""
         if self._key(entry, camera) in self._standing:
-            margin = abs(limit) * CLEAR
+            margin = max(abs(limit) * CLEAR, _CLEAR.get(entry.when.subject, 0.0))
             limit += margin if entry.when.sign.startswith("<") else -margin
         return entry.when.holds(value, limit)
 
@@ -254,49 +290,60 @@ class Alerts:
         return [looked.addBoth(lambda _: self._asked.discard(key))]
 
     def _count(
-        self, entry: AlertEntry, found: list[tuple[CameraId, str]]
+        self, entry: AlertEntry, found: Mapping[tuple[CameraId, str], float]
     ) -> "list[Deferred[None]]":
         counts = self.counts()
         if counts is None:
             return []
-        label = entry.when.label
-        ids = {camera for camera, each in found if each == label}
-        ids |= {
-            CameraId(camera) for title, rule, camera in self._standing
-            if (title, rule) == (entry.title, entry.rule)
-        }  # fmt: skip
-        if entry.cameras:
-            ids &= set(entry.cameras)
         asked = []
-        for id in sorted(ids):
-            if self._key(entry, id) in self._asked:
-                self._found[id, label] = None
-            elif id in self.fleet:
-                asked.append(self._counted(entry, id, counts))
+        for id, before in sorted(self._to_count(entry, found)):
+            if id in self.fleet and (not entry.cameras or id in entry.cameras):
+                asked.append(self._counted(entry, id, counts, before))
         return asked
 
-    def _counted(self, entry: AlertEntry, camera: CameraId, counts: Counts) -> "Deferred[None]":
-        since, until = self._window(entry, camera)
+    def _to_count(
+        self, entry: AlertEntry, found: Mapping[tuple[CameraId, str], float]
+    ) -> set[tuple[CameraId, bool]]:
+        """Cameras, and whether it is about the night, or day, before."""
+        due = set()
+        for (camera, label), taken in found.items():
+            if label == entry.when.label:
+                due.add((camera, False))
+                if entry.when.per is not Per.HOUR and taken < self._windows(entry, camera)[1]:
+                    due.add((camera, True))  # it was looked at late
+        for (title, rule, id, window), each in self._standing.items():
+            if (title, rule) == (entry.title, entry.rule) and not (window and each.told):
+                due.add((CameraId(id), each.past))
+        return due
+
+    def _counted(
+        self, entry: AlertEntry, camera: CameraId, counts: Counts, before: bool
+    ) -> "Deferred[None]":
         label, per = entry.when.label, entry.when.per
         assert per is not None, "a count is one of some time"
-        key = self._key(entry, camera)
-        standing = self._standing.get(key)
+        first, since, until = self._windows(entry, camera)
+        if before:
+            since, until = first, since
         window = 0.0 if per is Per.HOUR else since
-        if standing is not None and standing.window != window:
-            del self._standing[key]  # another night: its end is no news
-            self.save()
+        key = self._key(entry, camera, window)
+        known = self._standing.get(key)
+        if known is not None and window and known.told and not self._again(entry, known):
+            return succeed(None)  # once a night
+        if key in self._asked:
+            self._found.setdefault((camera, label), since)
+            return succeed(None)
 
         def count(number: int) -> None:
             holds = entry.when.holds(float(number), entry.when.limit)
-            ended = self._standing.get(key)
-            if not holds and window and ended is not None:
-                del self._standing[key]
-                self.save()
+            if not holds and window:
+                if self._standing.pop(key, None) is not None:
+                    self.save()
                 return
-            self._judge(entry, camera, holds, f"{number} {label} this {per.value}", window)
+            time = _BEFORE[per] if before else f"this {per.value}"
+            self._judge(entry, camera, holds, f"{number} {label} {time}", window)
 
         def failed(failure: Failure) -> None:
-            self._found[camera, label] = None
+            self._found.setdefault((camera, label), since)
             log.error("{label} cannot be counted: {why}", label=label,
                       why=failure.getErrorMessage())  # fmt: skip
 
@@ -304,14 +351,18 @@ class Alerts:
         asked = counts(camera, label, round(since * 1000), round(until * 1000))
         return asked.addCallbacks(count, failed).addBoth(lambda _: self._asked.discard(key))
 
-    def _window(self, entry: AlertEntry, camera: CameraId) -> tuple[float, float]:
-        """Unix seconds from which and until which is counted."""
+    def _windows(self, entry: AlertEntry, camera: CameraId) -> tuple[float, float, float]:
+        """Unix seconds from which was counted before, from which, and until which is counted."""
         now = self.now()
         if entry.when.per is Per.HOUR:
-            return (now - _HOUR) // QUARTER * QUARTER, now + AHEAD_SANE
+            begin = (now - _HOUR) // QUARTER * QUARTER
+            return begin, begin, now + AHEAD_SANE
         zone, noon = self._zone(camera), entry.when.per is Per.NIGHT
-        day = session_day(now, zone, noon)
-        return session_begin(day, zone, noon), session_begin(day, zone, noon, 1)
+        if (zone, noon) not in self._nights:
+            day = session_day(now, zone, noon)
+            before, begin, end = (session_begin(day, zone, noon, later) for later in (-1, 0, 1))
+            self._nights[zone, noon] = before, begin, end
+        return self._nights[zone, noon]
 
     # ---- what is told of it
 
@@ -319,29 +370,50 @@ class Alerts:
         self, entry: AlertEntry, camera: CameraId | None, holds: bool, text: str,
         window: float = 0.0,
     ) -> None:  # fmt: skip
-        now, key = self.now(), self._key(entry, camera)
+        now, key = self.now(), self._key(entry, camera, window)
         standing = self._standing.get(key)
         if standing is None:
             if not holds:
                 return
-            standing = self._standing[key] = Standing(now, window=window)
+            standing = self._standing[key] = Standing(now)
             self.save()
-        quiet = self._is_quiet(entry, camera)
-        title = f"{entry.name}: " if entry.name else ""
-        if holds:
-            again = bool(entry.again) and now - standing.told >= entry.again
-            if (not standing.told or again) and not quiet:
-                standing.told = now
-                self.save()
-                self.tell(entry, Alert(entry.title, entry.rule, camera, f"{title}{text}"))
-            return
-        if standing.told and entry.tell_end:
-            if quiet:
-                return  # told behind the quiet hours
-            over = f"{title}over: {text}"
-            self.tell(entry, Alert(entry.title, entry.rule, camera, over, over=True))
-        del self._standing[key]
+        untold = not standing.told or self._again(entry, standing)
+        over = not holds and bool(standing.told) and entry.tell_end
+        if (over or (holds and untold)) and not self._is_quiet(entry, camera):
+            self._due[key] = entry, Alert(entry.title, entry.rule, camera, text, over)
+        if not holds and not over:
+            del self._standing[key]
+            self.save()
+
+    def _again(self, entry: AlertEntry, standing: Standing) -> bool:
+        return bool(entry.again) and self.now() - standing.told >= entry.again
+
+    def _speak(self) -> None:
+        """What is due is told, camera by camera where it is little. What is too much stays as it
+        is, and so is due again with the next look, if it is still so."""
+        due, self._due = self._due, {}
+        said: dict[tuple[AlertEntry, bool], dict[Key, Alert]] = {}
+        for key, (entry, alert) in due.items():
+            if key in self._standing:
+                said.setdefault((entry, alert.over), {})[key] = alert
+        now = self.now()
+        for which, alerts in said.items():
+            room, then = self._pace.get(which, (float(SINGLY), now))
+            room = min(float(SINGLY), room + (now - then) / WHILE)
+            if room >= 1:
+                for each in [[one] for one in alerts] if len(alerts) <= room else [list(alerts)]:
+                    self._tell(which[0], {key: alerts[key] for key in each})
+                room = max(0.0, room - len(alerts))
+            self._pace[which] = room, now
+
+    def _tell(self, entry: AlertEntry, alerts: Mapping[Key, Alert]) -> None:
+        for key, alert in alerts.items():
+            if alert.over:
+                del self._standing[key]
+            else:
+                self._standing[key].told = self.now()
         self.save()
+        self.tell(entry, list(alerts.values()))
 
     def _is_quiet(self, entry: AlertEntry, camera: CameraId | None) -> bool:
         if not entry.quiet:

@@ -57,8 +57,8 @@ def alert_body(letter: Letter) -> str:
     alert = letter.alert
     assert alert is not None, "only alerts wait"
     said = {
-        "event_type": "over" if alert.over else "alert", "id": letter.name, "name": alert.title,
-        "rule": alert.rule, "text": plain(alert.text), "when": iso(letter.when),
+        "event_type": "over" if alert.over else "alert", "id": letter.name, **alert.json(),
+        "text": plain(alert.text), "when": iso(letter.when),
     }  # fmt: skip
     return json.dumps({"camera": letter.camera, "said": said})
 
@@ -90,7 +90,7 @@ class Bridge:
     _dirty: dict[CameraId, None] = field(factory=dict)
     _photos: dict[CameraId, Receipt | None] = field(factory=dict)
     _reading: set[CameraId] = field(factory=set)
-    _known: dict[CameraId, dict[str, Any]] = field(factory=dict)
+    _known: dict[CameraId, Device | None] = field(factory=dict)
     _before: set[CameraId] = field(factory=set)
     _poor: set[CameraId] = field(factory=set)
     _connected: int = -1
@@ -154,7 +154,10 @@ class Bridge:
 
     def _found(self, camera: CameraId, item: Item) -> None:
         assert item.findings is not None, "it was looked at"
-        if self.tally.saw(camera, counted(item.findings), counted(item.findings, fresh=True)):
+        fresh = counted(item.findings, fresh=True)
+        if item.findings.annotations or item.findings.done:
+            fresh = dict.fromkeys([*self.tally.labels.get(camera, ()), *fresh], 0)  # fewer, perhaps
+        if self.tally.saw(camera, counted(item.findings), fresh):
             self.save()
         said = {"event_type": "found", "text": plain(item.text), "when": iso(item.when)}
         found = of_findings(item.findings)
@@ -262,33 +265,37 @@ class Bridge:
     def _say(self, camera: Camera) -> None:
         mqtt, publish, id = self.config().mqtt, self.broker.publish, camera.id
         device = self._device(camera)
-        if mqtt.discovery:
-            now = discovery.document(self.topics, device)
-            before = self._known.get(id)
-            if before is None and id in self._before and not device.photos:
-                # A part that is left out stays there: it may have been told by another process.
-                before = {"cmps": {"photo": {"p": "image"}}}
-                publish(self.topics.of(id, "image"), b"", retain=True)
-            if before != now:
-                told = discovery.without(before, now) if before else now
-                publish(self.topics.config(id), discovery.text(told), retain=True)
-        else:
-            now = {}
-            if id in self._before and id not in self._known:
-                publish(self.topics.config(id), b"", retain=True)
+        known = self._known.get(id)
+        if mqtt.discovery and known != device:
+            self._describe(known, device)
+        elif not mqtt.discovery and id in self._before and id not in self._known:
+            publish(self.topics.config(id), b"", retain=True)
         new = id not in self._known and id not in self._before
-        self._known[id] = now
+        self._known[id] = device if mqtt.discovery else None
         if new:
             self.save()
         there = ONLINE if camera.connected and device.takes_commands else OFFLINE
         publish(self.topics.of(id, "availability"), there, retain=True)
         publish(self.topics.of(id, "state"), discovery.text(self._state(camera)), retain=True)
 
+    def _describe(self, known: Device | None, device: Device) -> None:
+        """Home Assistant is told of it; what was told, and is no more, is taken back."""
+        id, before = device.camera, None
+        now = discovery.document(self.topics, device)
+        if known is not None:
+            before = discovery.document(self.topics, known)
+        elif id in self._before and not device.photos:
+            # A part that is left out stays there: it may have been told by another process.
+            before = {"cmps": {"photo": {"p": "image"}}}
+            self.broker.publish(self.topics.of(id, "image"), b"", retain=True)
+        told = discovery.without(before, now) if before else now
+        self.broker.publish(self.topics.config(id), discovery.text(told), retain=True)
+
     def _device(self, camera: Camera) -> Device:
         config = self.config()
         return Device(
             camera.id, config.camera(camera.id).name, camera.model, camera.fw, camera.protocol,
-            sorted(camera.telemetry or {}), self.tally.labels.get(camera.id, ()),
+            tuple(sorted(camera.telemetry or {})), tuple(self.tally.labels.get(camera.id, ())),
             config.mqtt.photos != "none", config.publish.url,
         )  # fmt: skip
 

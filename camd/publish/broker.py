@@ -7,6 +7,7 @@ the broker nothing is published: who publishes hears when it is there again, and
 import importlib.util
 import socket
 import ssl
+import sys
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +25,10 @@ ONLINE, OFFLINE = b"online", b"offline"
 
 _LONGEST_WAIT = 120
 """Seconds between two attempts to connect at most."""
+
+_SHORT = 30.0
+"""Seconds within which a connection ends that is not worth another at once: two of the same name
+would hang up on one another without end. Not every broker says that it was that."""
 
 _MOST_HEARD = 64 * 1024
 """Bytes of a message that the broker may hand us."""
@@ -72,6 +77,8 @@ class Broker:
     _client: Any = None
     _on_the_way: dict[int, tuple[int, "Deferred[None] | None"]] = field(factory=dict)
     _bytes: int = 0
+    _wait: int = 1
+    _let_in: float | None = None
 
     @property
     def host(self) -> str:
@@ -106,11 +113,9 @@ class Broker:
         client.reconnect_delay_set(1, _LONGEST_WAIT)
         client.max_inflight_messages_set(100)
         hand = self.reactor.callFromThread
-        client.on_connect = lambda c, _u, _f, code, _p: hand(
-            self._answered, c, bool(code.is_failure), str(code)
-        )
-        client.on_connect_fail = lambda c, _u: hand(self._away, c, "it cannot be reached")
-        client.on_disconnect = lambda c, _u, _f, code, _p: hand(self._left, c, str(code))
+        client.on_connect = lambda c, _u, _f, code, _p: self._met(c, code)
+        client.on_connect_fail = lambda c, _u: hand(self._away, c, _unreached())
+        client.on_disconnect = lambda c, _u, _f, code, _p: self._cut(c, code)
         client.on_message = lambda c, _u, said: hand(
             self._heard, c, said.topic, bytes(said.payload), bool(said.retain)
         )
@@ -171,7 +176,28 @@ class Broker:
         self._bytes += len(payload)
         return True
 
-    # ---- what comes from paho's thread
+    # ---- in paho's thread
+
+    def _met(self, client: Any, code: Any) -> None:
+        if not code.is_failure:
+            self._let_in = self.reactor.seconds()
+        self.reactor.callFromThread(self._answered, client, bool(code.is_failure), str(code))
+
+    def _cut(self, client: Any, code: Any) -> None:
+        let_in, self._let_in = self._let_in, None
+        why = str(code)
+        if let_in is not None:
+            short = self.reactor.seconds() - let_in < _SHORT
+            self._wait = min(2 * self._wait, _LONGEST_WAIT) if short else 1
+            client.reconnect_delay_set(self._wait, _LONGEST_WAIT)
+            if short:
+                why += (
+                    ", soon after camd was let in: where another has the same name, "
+                    "mqtt.instance or mqtt.client must differ"
+                )
+        self.reactor.callFromThread(self._left, client, why)
+
+    # ---- what comes from there
 
     def _answered(self, client: Any, failed: bool, why: str) -> None:
         if client is not self._client:
@@ -224,3 +250,9 @@ class Broker:
             done.callback(None)
         else:
             done.errback(UndeliveredError(f"{self.host}: {refused}", alone=True))
+
+
+def _unreached() -> str:
+    """Why there is no connection: paho calls while it has the error in hand."""
+    error = sys.exc_info()[1]
+    return "it cannot be reached" + (f": {error}" if error is not None else "")

@@ -5,7 +5,7 @@ Assistant's may not: a dot becomes ``D``, as no camera's name has capitals.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import frozen
@@ -97,8 +97,8 @@ class Device:
     model: str
     fw: str
     protocol: str
-    measured: Iterable[str]
-    labels: Iterable[str]
+    measured: tuple[str, ...]
+    labels: tuple[str, ...]
     photos: bool
     url: str
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,20 +17,53 @@ LONGEST = 2000
 
 MOST_DETECTIONS = 300
 
+MOST_NAMED = 20
+"""Cameras of whom a line for people says what is the matter."""
+
+MOST_CAMERAS = 500
+"""Cameras that are named to programs."""
+
 
 @frozen
 class Alert:
     """A rule began to hold, still does, or is over.
 
     :ivar rule: the rule as text. *title*: what people call it.
-    :ivar text: a line for people.
+    :ivar words: what is the matter.
+    :ivar cameras: those that it is about, where they are many.
     """
 
     title: str
     rule: str
     camera: CameraId | None
-    text: str
+    words: str
     over: bool = False
+    cameras: tuple[CameraId, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """A line for people."""
+        title = f"{self.title}: " if self.title != self.rule else ""
+        return f"{title}{'over: ' if self.over else ''}{self.words}"
+
+    def json(self) -> dict[str, Any]:
+        """For programs."""
+        found: dict[str, Any] = {"name": self.title, "rule": self.rule}
+        if self.cameras:
+            found |= {"cameras": self.cameras[:MOST_CAMERAS], "count": len(self.cameras)}
+        return found
+
+
+def together(alerts: Sequence[Alert]) -> Alert:
+    """What one rule has to say of some cameras, as one."""
+    first = alerts[0]
+    cameras = tuple(CameraId(alert.camera or "") for alert in alerts)
+    if len(alerts) == 1:
+        return first
+    named = ", ".join(f"{alert.camera} ({alert.words})" for alert in alerts[:MOST_NAMED])
+    more = f" and {len(alerts) - MOST_NAMED} more" if len(alerts) > MOST_NAMED else ""
+    words = f"{len(alerts)} cameras: {named}{more}"
+    return Alert(first.title, first.rule, None, words, first.over, cameras)
 
 
 @frozen
@@ -80,9 +113,7 @@ class Letter:
         if self.item is not None:
             data |= _of_item(self.item)
         if self.alert is not None:
-            data["alert"] = {
-                "name": self.alert.title, "rule": self.alert.rule, "over": self.alert.over,
-            }  # fmt: skip
+            data["alert"] = {**self.alert.json(), "over": self.alert.over}
         if links and self.link:
             data["url"] = self.link
         stamp = iso(self.when)

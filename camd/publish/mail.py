@@ -34,6 +34,8 @@ def body(letter: Letter) -> str:
     lines = [letter.line, "", f"rule: {letter.alert.rule}"]
     if letter.camera:
         lines.append(f"camera: {letter.camera}")
+    if letter.alert.cameras:
+        lines += ["cameras:", *letter.alert.cameras]
     if letter.url:
         page = f"{letter.url}/cameras/{letter.camera}/latest.jpg" if letter.camera else letter.url
         lines += ["", page]
@@ -99,7 +101,17 @@ class Mail:
                 connector.disconnect()
 
         done.addTimeout(mail.timeout, self.reactor)
-        return done.addCallbacks(lambda _: None, self._failed)
+        return done.addCallbacks(self._taken, self._failed)
+
+    def _taken(self, result: tuple[int, list[tuple[bytes, int, bytes]]]) -> None:
+        """A server that takes it for some may refuse it for others, which no other try mends."""
+        for to, code, resp in result[1]:
+            if not 200 <= code < 300:
+                log.warn(
+                    "mail: {host} takes nothing for {to}: {code} {why}", host=self.config().host,
+                    to=to.decode("ascii", "replace"), code=code,
+                    why=plain(resp.decode("utf-8", "replace"))[:300],
+                )  # fmt: skip
 
     def _failed(self, failure: Failure) -> None:
         from twisted.mail.smtp import SMTPClientError

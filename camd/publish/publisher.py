@@ -6,7 +6,7 @@ Where nobody is to be told it does nothing and makes no file.
 import os
 import random
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from attrs import define, field
@@ -24,7 +24,7 @@ from camd.publish import bridge, mail, report, webhook
 from camd.publish.alerts import Alerts, Counts
 from camd.publish.bridge import Bridge
 from camd.publish.courier import AGAIN, Courier
-from camd.publish.letter import Alert, Letter
+from camd.publish.letter import Alert, Letter, together
 from camd.publish.mail import Mail
 from camd.publish.outbox import Delivery, Draft, Outbox
 from camd.publish.ways import PublishError, Ways, hears, mark, read, same
@@ -57,11 +57,13 @@ class Publisher:
     courier: Courier = field(init=False)
     alerts: Alerts = field(init=False)
     bridge: Bridge | None = None
+    _leaving: Bridge | None = None
     parting: bool = False
     _ways: Ways = field(factory=lambda: Ways({}, None))
     _gone: dict[str, str] = field(factory=dict)
     _memory: dict[str, Any] | None = None
-    _loops: list[LoopingCall] = field(factory=list)
+    _looking: LoopingCall | None = None
+    _rolling: LoopingCall | None = None
     _workers: Workers | None = None
     _saying: LoopingCall | None = None
     _running: bool = False
@@ -122,11 +124,12 @@ class Publisher:
         start. Blocks for that."""
         self._era += 1
         self._running = False
-        for loop in self._loops:
-            if loop.running:
+        for loop in (self._looking, self._rolling):
+            if loop is not None and loop.running:
                 loop.stop()
-        self._loops.clear()
+        self._looking = self._rolling = None
         self._end_bridge(self.parting)
+        self._end_leaving()
         self._memory = None
         if self._workers is not None:
             self._workers.stop(0.5)
@@ -140,11 +143,18 @@ class Publisher:
         if ended is not None:
             self.courier.no_lane(bridge.TARGET)
             if leaving:
+                self._leaving = ended
                 ended.withdraw()
             else:
                 ended.broker.stop(offline)
             if self._memory is not None:
                 self._memory["mqtt"] = ended.memory()
+
+    def _end_leaving(self) -> None:
+        """One that still takes leave of its broker does not stand in the next one's way."""
+        leaving, self._leaving = self._leaving, None
+        if leaving is not None:
+            leaving.broker.stop(offline=False)
 
     def _recall(self) -> None:
         """What was remembered is known again, then all begins."""
@@ -170,8 +180,7 @@ class Publisher:
         self._gone = dict(memory.get("gone", {}))
         self.alerts.restore(memory.get("alerts"))
         self._set_up()
-        for work, seconds in ((self._look, self.config().publish.look), (self._roll, ROLL)):
-            self._loops.append(self._steadily(work, seconds))
+        self._rolling = self._steadily(self._roll, ROLL)
 
     def _steadily(self, work: Callable[[], Any], seconds: float) -> LoopingCall:
         def once() -> "Deferred[Any]":
@@ -183,6 +192,14 @@ class Publisher:
         loop.clock = self.reactor
         loop.start(seconds, now=False)
         return loop
+
+    def _look_on(self) -> None:
+        """As often as the configuration has it."""
+        looking, seconds = self._looking, self.config().publish.look
+        if looking is None or looking.interval != seconds:
+            if looking is not None and looking.running:
+                looking.stop()
+            self._looking = self._steadily(self._look, seconds)
 
     def _look(self) -> None:
         """Nobody waits for what is asked: it may take long, and other rules are looked at."""
@@ -203,6 +220,7 @@ class Publisher:
         }  # fmt: skip
         if config.mail.host:
             ways[mail.TARGET] = Mail(lambda: self.config().mail, self.reactor, self._ways.trusted)
+        self._look_on()
         self._set_up_bridge()
         kept = {*ways, *([bridge.TARGET] if self.bridge is not None else [])}
         for target in set(lanes) - kept:
@@ -231,6 +249,8 @@ class Publisher:
         )  # fmt: skip
         made.restore((self._memory or {}).get("mqtt"))
         made.new_day()
+        if self._leaving is not None and self._leaving.broker.mqtt.url == config.mqtt.url:
+            self._end_leaving()
         try:
             made.broker.start()
         except (OSError, ValueError) as error:
@@ -294,28 +314,40 @@ class Publisher:
         name = f"msg_{secrets.token_hex(12)}"
         return Letter(name, kind.value, when, camera, title, text, config.publish.url, **more)
 
-    def _alert(self, entry: AlertEntry, alert: Alert) -> None:
-        """A rule has something to say."""
-        item = self.news.tell(Kind.ALERT, alert.camera, alert.text)
-        letter = self._letter(Kind.ALERT, item.when, alert.camera, alert.text, alert=alert)
+    def _alert(self, entry: AlertEntry, alerts: Sequence[Alert]) -> None:
+        """A rule has something to say, of one camera or of many; who is told of some cameras only
+        hears of those."""
         config = self.config()
+        said = together(alerts)
+        item = self.news.tell(Kind.ALERT, said.camera, said.text)
+
+        def about(hears: Callable[[CameraId | None], bool]) -> Letter | None:
+            own = [alert for alert in alerts if hears(alert.camera)]
+            if not own:
+                return None
+            alert = together(own)
+            return self._letter(Kind.ALERT, item.when, alert.camera, alert.text, alert=alert)
+
         hooks = [
-            way.entry for target, way in self._ways.hooks.items()
-            if self._is_there(target) and hears(way.entry, entry, alert.camera)
+            (way.entry, about(lambda camera, hook=way.entry: hears(hook, entry, camera)))  # type: ignore[misc]
+            for target, way in self._ways.hooks.items() if self._is_there(target)
         ]  # fmt: skip
-        by_mail = bool(config.mail.host) and (not entry.to or "mail" in entry.to)
-        by_mqtt = bool(config.mqtt.url) and (not entry.to or "mqtt" in entry.to)
-        by_mqtt &= alert.camera is None or alert.camera in (config.mqtt.cameras or [alert.camera])
+        mailed, bridged = None, None
+        if config.mail.host and (not entry.to or "mail" in entry.to):
+            mailed = about(lambda _: True)
+        if config.mqtt.url and (not entry.to or "mqtt" in entry.to):
+            only = config.mqtt.cameras
+            bridged = about(lambda camera: camera is None or not only or camera in only)
 
         def write() -> list[Draft]:
-            drafts = [_draft(letter, hook) for hook in hooks]
-            if by_mail:
-                drafts.append(_drafted(letter, mail.TARGET, mail.body(letter)))
-            if by_mqtt:
-                drafts.append(_drafted(letter, bridge.TARGET, bridge.alert_body(letter)))
+            drafts = [_draft(letter, hook) for hook, letter in hooks if letter is not None]
+            if mailed is not None:
+                drafts.append(_drafted(mailed, mail.TARGET, mail.body(mailed)))
+            if bridged is not None:
+                drafts.append(_drafted(bridged, bridge.TARGET, bridge.alert_body(bridged)))
             return drafts
 
-        if hooks or by_mail or by_mqtt:
+        if mailed or bridged or any(letter for _, letter in hooks):
             self.courier.post(write, urgent=True)
 
     def _room(self) -> "Deferred[tuple[int, int]]":

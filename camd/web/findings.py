@@ -97,7 +97,10 @@ class OnPhotos:
             raise Problem(404, "there is no such photo")
         entry = await self.photos.find(ask.photo)
         text = f"{in_words(known)}, by a person's word"
-        self.house.news.tell(Kind.FOUND, entry.camera, text, photo=entry.key, findings=known)
+        self.house.news.tell(
+            Kind.FOUND, entry.camera, text, photo=entry.key, findings=known,
+            taken=entry.taken_ms / 1000,
+        )  # fmt: skip
         self.changed("change", entry.camera, photo_json(entry, short(known)))
         self._classes = None
         answer = said(whole(known))
