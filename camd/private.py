@@ -30,6 +30,8 @@ def private_directory(path: Path) -> None:
             if not directory.is_dir():
                 raise
             continue
+        if os.geteuid() != 0:
+            os.chmod(directory, mode)  # its owner cannot open it under every umask; root can
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             os.fchmod(fd, mode)
