@@ -43,8 +43,15 @@ bool Storage::spend(uint64_t cost) {
 bool Storage::list(Visitor& visitor) {
   ++lists;
   if (dead_ || !present) return false;
-  for (const auto& file : files) visitor.file(file.first.c_str(), uint32_t(file.second.size()));
+  for (const auto& file : files) visitor.file(file.first.c_str());
   return true;
+}
+
+void Storage::restore() {
+  if (dead_ && forgets && !open_.empty()) files[open_].clear();
+  open_.clear();
+  dead_ = false;
+  budget = UINT64_MAX;
 }
 
 uint64_t Storage::used() const {
@@ -62,7 +69,7 @@ size_t Storage::photos() const {
 }
 
 bool Storage::create(const char* name) {
-  if (full || !spend(1)) return false;
+  if (full || read_only || !spend(1)) return false;
   files[open_ = name].clear();
   return true;
 }
@@ -73,14 +80,15 @@ bool Storage::append(const uint8_t* from, size_t size) {
   return spend(size);
 }
 
-bool Storage::rename(const char* from, const char* to) {
-  if (!spend(1) || files.count(from) == 0) return false;
-  files[to] = files[from];
-  files.erase(from);
+bool Storage::commit() {
+  if (!spend(1)) return false;
+  open_.clear();
   return true;
 }
 
-bool Storage::remove(const char* name) { return spend(1) && files.erase(name) == 1; }
+bool Storage::remove(const char* name) {
+  return !read_only && spend(1) && files.erase(name) == 1;
+}
 
 int32_t Storage::read(const char* name, uint32_t offset, uint8_t* to, size_t room) {
   if (dead_ || !present || files.count(name) == 0) return -1;

@@ -79,7 +79,8 @@ class Camera : public camd::Camera {
 };
 
 // `budget` is how many operations and bytes go through before the power fails:
-// after that all calls fail until restore().
+// after that all calls fail until restore(). Of the file that was being written
+// then, all bytes that got out are there afterwards, or, as on FAT, none.
 class Storage : public camd::Storage {
  public:
   bool ready() override { return present && !dead_; }
@@ -87,21 +88,21 @@ class Storage : public camd::Storage {
   uint64_t free_bytes() override { return capacity - used(); }
   bool create(const char* name) override;
   bool append(const uint8_t* from, size_t size) override;
-  bool commit() override { return spend(1); }
-  void discard() override {}
-  bool rename(const char* from, const char* to) override;
+  bool commit() override;
+  void discard() override {
+    if (!dead_) open_.clear();
+  }
   bool remove(const char* name) override;
   int32_t read(const char* name, uint32_t offset, uint8_t* to, size_t room) override;
 
-  void restore() {
-    dead_ = false;
-    budget = UINT64_MAX;
-  }
+  void restore();
   uint64_t used() const;
   size_t photos() const;
 
   bool present = true;
   bool full = false;
+  bool read_only = false;
+  bool forgets = false;  // bytes that were not committed, when the power fails
   uint64_t capacity = 1ull << 30;
   uint64_t budget = UINT64_MAX;
   unsigned lists = 0;

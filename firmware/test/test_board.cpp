@@ -273,6 +273,54 @@ TEST_CASE("deep sleep without camd: after `awake` seconds, and without BYE") {
   }
 }
 
+TEST_CASE("deep sleep comes though photos are taken more often than `awake` is long") {
+  World world;
+  world.settings.values["sleep"] = "1";
+  world.settings.values["interval"] = "30";
+  world.settings.values["awake"] = "60";
+  world.transport.network = false;
+  world.start();
+  world.run(300000);
+  CHECK(world.board->sleep_ms() > 0);
+  CHECK(world.clock.now < 70000);
+}
+
+TEST_CASE("a board that gets rid of its photos stays up for them") {
+  World world;
+  world.settings.values["sleep"] = "1";
+  world.settings.values["interval"] = "600";
+  world.settings.values["awake"] = "10";
+  world.transport.network = false;
+  world.start();
+  for (int i = 0; i < 30; ++i) {
+    world.board->trigger(camd::Trigger::kMotion);
+    world.run(100);
+  }
+  REQUIRE(world.storage.photos() > 20);
+  world.transport.network = true;
+  world.camd.delay_ms = 2000;
+  world.run(300000);
+  CHECK(world.board->sleep_ms() > 0);
+  CHECK(world.storage.photos() == 0);
+  CHECK(world.camd.lines.back().compare(0, 9, "BYE next=") == 0);
+}
+
+TEST_CASE("a camera that gives nothing does not keep the board up") {
+  World world;
+  world.settings.values["sleep"] = "1";
+  world.settings.values["interval"] = "600";
+  world.camera.broken = true;
+  world.start();
+  world.run(300000);
+  CHECK(world.board->sleep_ms() > 500000);
+  CHECK(world.camera.restarts == 1);
+  CHECK(world.camd.was_told("BYE next="));
+  world.camera.broken = false;
+  world.start(true);
+  world.run(60000);
+  CHECK(world.camd.photos.size() == 1);
+}
+
 TEST_CASE("a photo taken while saying goodbye is not slept away") {
   World world;
   world.storage.present = false;

@@ -142,6 +142,15 @@ TEST_CASE("Wi-Fi is joined quickly where it was, and searched for where it is no
     CHECK(plan.next(11000 + WifiPlan::kUselessMs - 1, true, true, false) == Act::kNothing);
     CHECK(plan.next(11000 + WifiPlan::kUselessMs, true, true, false) == Act::kJoinFull);
   }
+  SUBCASE("last time's address that reaches nobody is given up soon, another is not") {
+    WifiPlan woken;
+    CHECK(woken.next(0, false, true, false) == Act::kJoinQuick);
+    CHECK(woken.next(1000, true, true, false) == Act::kNothing);
+    CHECK(woken.next(1000 + WifiPlan::kQuickUselessMs - 1, true, true, false) == Act::kNothing);
+    CHECK(woken.next(1000 + WifiPlan::kQuickUselessMs, true, true, false) == Act::kJoinFull);
+    CHECK(woken.next(30000, true, true, false) == Act::kNothing);
+    CHECK(woken.next(30000 + WifiPlan::kQuickUselessMs, true, true, false) == Act::kNothing);
+  }
   SUBCASE("another network") {
     plan.reset();
     CHECK(plan.next(12000, false, false, false) == Act::kJoinFull);

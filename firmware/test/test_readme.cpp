@@ -45,7 +45,7 @@ const Row kRows[] = {
     {"interval", "0.02", "604800", "seconds, 0.02 to 604800, or 0",
      "between photos; 0: only when camd asks"},
     {"sleep", "0", "1", nullptr, "deep sleep between photos"},
-    {"awake", "5", "3600", nullptr, "seconds that it stays up at most when camd cannot be reached"},
+    {"awake", "5", "3600", nullptr, "seconds that it stays up without getting rid of a photo"},
     {"stat", "5", "65535", nullptr, "seconds between its reports on itself"},
     {"warmup", "0", "20", nullptr, "pictures thrown away after the camera's start"},
     {"flash", "0", "1", nullptr, "flash with every photo"},

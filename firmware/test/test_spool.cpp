@@ -45,11 +45,18 @@ struct Bench {
     return bytes;
   }
 
-  // Sends all that is there; the numbers in their order.
+  // Sends all that is there; the numbers in their order. What is not whole goes
+  // as the uplink lets it go.
   std::vector<uint32_t> drain() {
     std::vector<uint32_t> order;
-    while (Photo* photo = spool->next(world.clock.now)) {
+    for (int i = 0; i < 1000; ++i) {
+      Photo* photo = spool->next(world.clock.now);
+      if (photo == nullptr) break;
       photo->state = Photo::State::kInFlight;
+      if (content(*photo) == "unreadable") {
+        spool->settle(photo, Fate::kDamaged, "");
+        continue;
+      }
       CHECK_UNARY(content(*photo) == fakes::jpeg(photo->seq, photo->size));
       order.push_back(photo->seq);
       spool->settle(photo, Fate::kAcked, "");
@@ -70,25 +77,23 @@ TEST_CASE("a photo's name says all about it") {
   photo.trigger = Trigger::kMotion;
   photo.size = 15360;
   photo.crc = 0x0badcafe;
-  string name = photo_name(photo, Suffix::kPhoto).text;
+  string name = photo_name(photo).text;
   CHECK(name == "0000000012-fedcba9876543210-4294967295-1767225600000-motion-15360-0badcafe.jpg");
   Photo read;
-  Suffix suffix;
-  REQUIRE(parse_photo_name(name.c_str(), &read, &suffix));
-  CHECK(suffix == Suffix::kPhoto);
-  CHECK(string(photo_name(read, Suffix::kPhoto).text) == name);
+  REQUIRE(parse_photo_name(name.c_str(), &read));
+  CHECK(string(photo_name(read).text) == name);
   for (size_t size = 0; size < name.size(); ++size) {
-    CHECK_FALSE(parse_photo_name(Text(name.data(), size), &read, &suffix));
+    CHECK_FALSE(parse_photo_name(Text(name.data(), size), &read));
   }
   for (const char* foreign : {"DCIM", "photo.jpg", "a-b-c-d-e-f-g.jpg", "._x.part", ""}) {
-    CHECK_FALSE(parse_photo_name(foreign, &read, &suffix));
+    CHECK_FALSE(parse_photo_name(foreign, &read));
   }
   photo.undated = true;
   photo.serial = photo.seq = UINT32_MAX;
   photo.when = 999999999999999;
   photo.size = UINT32_MAX;
-  name = photo_name(photo, Suffix::kPart).text;
-  REQUIRE(parse_photo_name(name.c_str(), &read, &suffix));
+  name = photo_name(photo).text;
+  REQUIRE(parse_photo_name(name.c_str(), &read));
   CHECK(read.undated);
 }
 
@@ -124,14 +129,15 @@ TEST_CASE("the newest goes first while older ones wait") {
   CHECK(bench.drain().size() == 50);
 }
 
-TEST_CASE("power may fail at any byte: a photo is there whole or not at all") {
+TEST_CASE("power may fail at any byte: a photo is sent whole or not at all") {
   // Twice: while the second photo is written, and while the first is removed.
-  for (uint64_t budget = 0; budget < 400; ++budget) {
+  for (uint64_t budget = 0; budget < 800; ++budget) {
     Bench bench;
     REQUIRE(bench.add());
     bench.world.slot_count = 0;
     bench.start();
-    bench.world.storage.budget = budget;
+    bench.world.storage.forgets = budget >= 400;
+    bench.world.storage.budget = budget % 400;
     bool kept = bench.add();
     Photo* first = bench.spool->next(0);
     if (first != nullptr && bench.content(*first) != "unreadable") {
@@ -142,9 +148,35 @@ TEST_CASE("power may fail at any byte: a photo is there whole or not at all") {
     std::vector<uint32_t> found = bench.drain();
     CHECK_UNARY(found.size() <= 2);
     bool second = !found.empty() && found.back() == 2;
-    CHECK_UNARY(second == kept);
+    CHECK_UNARY(second == kept || (budget % 400 == 301 && second));  // written, and not said
     CHECK_UNARY(bench.world.storage.files.empty());  // no leftovers
     CHECK_UNARY_FALSE(bench.world.journal.repeated);
+  }
+}
+
+TEST_CASE("a card that takes no changes is read to its end, and each photo is sent once") {
+  for (Order order : {Order::kOldestFirst, Order::kNewestFirst}) {
+    Bench bench(order);
+    for (int i = 0; i < 40; ++i) bench.add();
+    bench.world.storage.read_only = true;
+    bench.start(order);
+    std::vector<uint32_t> sent;
+    for (int i = 0; i < 100; ++i) {
+      Photo* photo = bench.spool->next(0);
+      if (photo == nullptr) break;
+      sent.push_back(photo->seq);
+      CHECK_FALSE(bench.spool->settle(photo, Fate::kAcked, ""));
+    }
+    CHECK_UNARY(sent.size() == 40);
+    CHECK_UNARY(bench.spool->queued() == 0);
+    CHECK_UNARY(bench.add());  // in memory
+    CHECK_UNARY(bench.drain() == std::vector<uint32_t>{41});
+    // Then it does again. What it kept is sent a second time, and goes.
+    bench.world.storage.read_only = false;
+    CHECK_UNARY(bench.add());
+    bench.start(order);
+    CHECK_UNARY(bench.drain().size() == 41);
+    CHECK_UNARY(bench.world.storage.files.empty());
   }
 }
 
@@ -158,6 +190,7 @@ TEST_CASE("a file that is not as its name says is no photo") {
   bench.world.storage.files["holiday.jpg"] = "not ours";
   bench.start();
   CHECK(bench.drain() == std::vector<uint32_t>{2});
+  CHECK(bench.world.storage.files.size() == 1);
   CHECK(bench.world.storage.files.count("holiday.jpg") == 1);
   CHECK(bench.world.journal.count(Fate::kDamaged) == 1);
 }

@@ -369,7 +369,9 @@ TEST_CASE("a photo that the card has spoilt is found before it is sent") {
   world.run(1000);
   REQUIRE(world.storage.files.size() == 1);
   std::string& file = world.storage.files.begin()->second;
-  file[100] = char(file[100] ^ 4);
+  SUBCASE("another byte") { file[100] = char(file[100] ^ 4); }
+  SUBCASE("cut short") { file.resize(100); }
+  SUBCASE("empty") { file.clear(); }
   world.transport.network = true;
   world.run(20000);
   CHECK(world.camd.welcomed());

@@ -31,14 +31,16 @@ unsigned long millis() { return static_cast<unsigned long>(chip->now_us / 1000);
 void delay(uint32_t ms) { chip->now_us += ms * 1000u; }
 int64_t esp_timer_get_time() { return int64_t(chip->now_us); }
 bool psramFound() { return chip->psram; }
-void pinMode(uint8_t, uint8_t) {}
+void pinMode(uint8_t pin, uint8_t) { chip->dimmed.erase(pin); }
 void digitalWrite(uint8_t pin, uint8_t level) { chip->level[pin] = level; }
 uint32_t ledc(int pin, uint32_t duty) {
   chip->duty[pin] = duty;
   if (duty > chip->most_duty) chip->most_duty = duty;
   return 0;
 }
-bool ledcAttachChannel(uint8_t, uint32_t, uint8_t, uint8_t) { return true; }
+bool ledcAttachChannel(uint8_t pin, uint32_t, uint8_t, uint8_t) {
+  return chip->dimmed.insert(pin).second;
+}
 bool ledcWrite(uint8_t pin, uint32_t duty) { return ledc(pin, duty) == 0; }
 bool ledcDetach(uint8_t) { return true; }
 bool rtc_gpio_is_valid_gpio(gpio_num_t pin) { return pin != gpio_num_t(22); }
@@ -183,8 +185,8 @@ bool SDMMCFS::begin(const char* mount, bool one_bit) {
 }
 void SDMMCFS::end() {}
 sdcard_type_t SDMMCFS::cardType() { return chip->card ? CARD_SDHC : CARD_NONE; }
-uint64_t SDMMCFS::totalBytes() { return 1000; }
-uint64_t SDMMCFS::usedBytes() { return 400; }
+uint64_t SDMMCFS::totalBytes() { return chip->card_size; }
+uint64_t SDMMCFS::usedBytes() { return chip->card_size != 0 ? 400 : 0; }
 
 bool Preferences::begin(const char*, bool) { return true; }
 bool Preferences::isKey(const char* key) {

@@ -32,6 +32,7 @@ struct ChipState {
   // Pins.
   std::map<int, int> level;
   std::set<int> held;
+  std::set<int> dimmed;  // whose level the pulses make
   std::map<int, uint32_t> duty;
   uint32_t most_duty = 0;
 
@@ -43,6 +44,7 @@ struct ChipState {
 
   // Card and flash memory.
   bool card = true;
+  uint64_t card_size = 1000;
   unsigned mounts = 0;
   unsigned feeds = 0;
   std::map<std::string, std::string> kept;

@@ -106,16 +106,16 @@ void HostJournal::settled(uint64_t boot, uint32_t seq, camd::Fate fate, const ch
 void HostJournal::reconcile(camd::Storage& storage) {
   struct Found : camd::Storage::Visitor {
     std::vector<camd::Photo> photos;
-    void file(const char* name, uint32_t size) override {
+    void file(const char* name) override {
       camd::Photo photo;
-      camd::Suffix suffix;
-      bool whole = camd::parse_photo_name(name, &photo, &suffix) &&
-                   suffix == camd::Suffix::kPhoto && photo.size == size;
-      if (whole) photos.push_back(photo);
+      if (camd::parse_photo_name(name, &photo)) photos.push_back(photo);
     }
   } found;
   storage.list(found);
   for (const camd::Photo& photo : found.photos) {
+    uint8_t last;
+    bool whole = storage.read(camd::photo_name(photo).text, photo.size - 1, &last, 1) == 1;
+    if (!whole) continue;
     if (taken_.count(Id(photo.boot, photo.seq)) == 0) {
       taken(photo.boot, photo.seq, photo.crc, photo.size);
     }

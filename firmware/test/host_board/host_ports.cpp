@@ -82,7 +82,7 @@ bool HostStorage::list(Visitor& visitor) {
   while (dirent* entry = readdir(open)) {
     struct stat facts;
     bool is_file = stat(path(entry->d_name).c_str(), &facts) == 0 && S_ISREG(facts.st_mode);
-    if (is_file) visitor.file(entry->d_name, uint32_t(facts.st_size));
+    if (is_file) visitor.file(entry->d_name);
   }
   closedir(open);
   return true;
@@ -113,10 +113,6 @@ bool HostStorage::commit() {
 void HostStorage::discard() {
   if (file_ >= 0) close(file_);
   file_ = -1;
-}
-
-bool HostStorage::rename(const char* from, const char* to) {
-  return ::rename(path(from).c_str(), path(to).c_str()) == 0;
 }
 
 bool HostStorage::remove(const char* name) { return unlink(path(name).c_str()) == 0; }

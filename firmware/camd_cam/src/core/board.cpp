@@ -108,7 +108,6 @@ bool Board::keep(const Picture& picture, Trigger trigger) {
   photo.boot = rtc_.boot;
   state_changed();
   last_seq_ = photo.seq;
-  awake_since_ = now_;
   return spool_.add(photo, picture.data, picture.size);
 }
 
@@ -124,7 +123,12 @@ void Board::grab_failed(const char* why) {
   grab_at_ = now_ + doubled(kFirstGrabRetryMs, grab_failures_, kMostGrabRetryMs);
   if (grab_failures_ < 100) ++grab_failures_;
   if (grab_failures_ % kFailuresToRestart != 0) return;
-  if (wanted_ != Trigger::kTimer) end_snap(Shot::kFailed);
+  if (wanted_ != Trigger::kTimer) {
+    end_snap(Shot::kFailed);
+  } else if (schedule_.photo_due(settings_.interval_ms)) {
+    // This one is given up: a board that waits for it does not sleep.
+    schedule_.photo_taken(settings_.interval_ms);
+  }
   if (ports_.camera.restart()) apply_camera();
 }
 
@@ -262,8 +266,10 @@ void Board::consider_sleep() {
     state_changed();
     return;
   }
+  if (uplink_.has_acked() || !wanted || at_work) awake_since_ = now_;
+  if (!wanted || at_work) return;
   uint64_t left = schedule_.until_next_ms();
-  if (!wanted || at_work || left < kShortestSleepMs) return;
+  if (left < kShortestSleepMs) return;
 
   bool in_order = uplink_.ready() && spool_.queued() == 0 && uplink_.said_all();
   if (in_order && now_ - uplink_.ready_since() >= kLingerMs) {

@@ -86,8 +86,8 @@ class Board : private Uplink::Owner {
 
   uint64_t now_ = 0;
   uint64_t sleep_ms_ = 0;
-  uint64_t awake_since_ = 0;
-  uint64_t grab_at_ = 0;  // not before, after a failure
+  uint64_t awake_since_ = 0;  // or since the last success
+  uint64_t grab_at_ = 0;      // not before, after a failure
   uint64_t stat_at_ = 0;
   uint64_t view_at_ = 0;
   uint64_t restart_by_ = 0;  // the uplink's; 0 for none is due

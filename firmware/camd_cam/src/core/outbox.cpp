@@ -78,7 +78,7 @@ Outbox::Progress Outbox::pump() {
 }
 
 // The bytes of the payload from at_ on that are at hand: how many, 0 at the
-// end, negative when they cannot be read.
+// end, negative when they cannot be read, kShort when there are no more.
 int32_t Outbox::piece(const uint8_t** data) {
   const uint8_t* memory = view_;
   if (photo_ != nullptr) memory = spool_.memory(*photo_);
@@ -91,7 +91,7 @@ int32_t Outbox::piece(const uint8_t** data) {
   bool at_hand = at_ >= chunk_at_ && at_ < chunk_at_ + chunk_size_;
   if (!at_hand) {
     int32_t size = spool_.read(*photo_, at_, chunk_, sizeof chunk_);
-    if (size <= 0) return -1;
+    if (size <= 0) return size == 0 ? kShort : -1;
     chunk_at_ = at_;
     chunk_size_ = uint16_t(size);
   }
@@ -105,7 +105,7 @@ Outbox::Progress Outbox::prepare() {
   const uint8_t* data = nullptr;
   for (uint32_t handled = 0; handled < kQuantum;) {
     int32_t size = piece(&data);
-    bool damaged = size == 0 && photo_ != nullptr && crc_ != photo_->crc;
+    bool damaged = size == kShort || (size == 0 && photo_ != nullptr && crc_ != photo_->crc);
     if (size < 0 || damaged) {
       phase_ = Phase::kIdle;
       return damaged ? Progress::kDamaged : Progress::kUnreadable;

@@ -17,7 +17,7 @@ class Outbox {
     kPhotoSent,   // photo() has left
     kViewSent,    // the picture has left
     kUnreadable,  // photo() could not be read, and not a byte of it was sent
-    kDamaged,     // photo() does not have its checksum; not a byte was sent
+    kDamaged,     // photo() is short or has another checksum; not a byte was sent
     kLost         // the connection is gone, or a card failed within a payload
   };
   static const size_t kLongestReply = 256;
@@ -52,6 +52,7 @@ class Outbox {
   static const size_t kLineRoom = 352;
   static const size_t kQueueRoom = 400;
   static const uint32_t kQuantum = 32768;  // bytes handled in one pump()
+  static const int32_t kShort = -2;
 
   void begin(Writer& line, uint32_t payload);
   void begin_queued();

@@ -6,7 +6,7 @@ namespace camd {
 namespace {
 
 const char* const kTriggers[] = {"timer", "motion", "snap", "boot"};
-const char* const kSuffixes[] = {".jpg", ".part"};
+const char kEnding[] = ".jpg";
 
 // The part of `*rest` before the next dash, taken off its front.
 Text take_field(Text* rest) {
@@ -30,28 +30,21 @@ bool parse_padded(Text field, uint32_t* value) {
 
 const char* trigger_name(Trigger trigger) { return kTriggers[size_t(trigger)]; }
 
-PhotoName photo_name(const Photo& photo, Suffix suffix) {
+PhotoName photo_name(const Photo& photo) {
   PhotoName name;
   Writer out(name.text, sizeof name.text);
   out.padded(photo.serial).text("-").hex64(photo.boot).text("-").padded(photo.seq).text("-");
   if (photo.undated) out.text("u");
   out.count(photo.when).text("-").text(trigger_name(photo.trigger)).text("-");
-  out.count(photo.size).text("-").hex32(photo.crc).text(kSuffixes[size_t(suffix)]);
+  out.count(photo.size).text("-").hex32(photo.crc).text(kEnding);
   out.c_str();
   return name;
 }
 
-bool parse_photo_name(Text name, Photo* photo, Suffix* suffix) {
-  bool known = false;
-  for (uint8_t i = 0; i < 2 && !known; ++i) {
-    Text ending = kSuffixes[i];
-    if (name.size <= ending.size || name.from(name.size - ending.size) != ending) continue;
-    *suffix = Suffix(i);
-    name = Text(name.data, name.size - ending.size);
-    known = true;
-  }
-  if (!known) return false;
-
+bool parse_photo_name(Text name, Photo* photo) {
+  const Text ending = kEnding;
+  if (name.size <= ending.size || name.from(name.size - ending.size) != ending) return false;
+  name = Text(name.data, name.size - ending.size);
   *photo = Photo();
   if (!parse_padded(take_field(&name), &photo->serial)) return false;
   if (!parse_hex64(take_field(&name), &photo->boot)) return false;

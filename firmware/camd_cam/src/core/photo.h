@@ -34,9 +34,8 @@ struct PhotoName {
   static const size_t kRoom = 96;
   char text[kRoom];
 };
-enum class Suffix : uint8_t { kPhoto, kPart };  // .jpg, .part
 
-PhotoName photo_name(const Photo& photo, Suffix suffix);
-bool parse_photo_name(Text name, Photo* photo, Suffix* suffix);
+PhotoName photo_name(const Photo& photo);
+bool parse_photo_name(Text name, Photo* photo);
 
 }  // namespace camd

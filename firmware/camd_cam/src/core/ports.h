@@ -74,7 +74,7 @@ class Storage {
   class Visitor {
    public:
     virtual ~Visitor() {}
-    virtual void file(const char* name, uint32_t size) = 0;
+    virtual void file(const char* name) = 0;
   };
 
   virtual ~Storage() {}
@@ -83,12 +83,12 @@ class Storage {
   virtual bool list(Visitor& visitor) = 0;
   virtual uint64_t free_bytes() = 0;
   // One file at a time is written: create, append..., commit. commit() returns
-  // true once the bytes are on the medium. discard() closes without promises.
+  // true once the bytes are on the medium; until then, and after discard(), the
+  // file may be there with any part of them.
   virtual bool create(const char* name) = 0;
   virtual bool append(const uint8_t* from, size_t size) = 0;
   virtual bool commit() = 0;
   virtual void discard() = 0;
-  virtual bool rename(const char* from, const char* to) = 0;
   virtual bool remove(const char* name) = 0;
   // Bytes read, fewer than `room` only at the file's end, negative on failure.
   virtual int32_t read(const char* name, uint32_t offset, uint8_t* to, size_t room) = 0;

@@ -19,32 +19,24 @@ bool is_waiting_on_card(const Photo& photo) {
 
 }  // namespace
 
-// Counts what is on the card, fills the index and collects leftovers.
+// Counts what is on the card, and fills the index.
 class Spool::Census : public Storage::Visitor {
  public:
-  static const size_t kLeftovers = 4;
-
   explicit Census(Spool& spool) : spool_(spool) {}
 
-  void file(const char* name, uint32_t size) override {
+  void file(const char* name) override {
     Photo photo;
-    Suffix suffix;
-    if (!parse_photo_name(name, &photo, &suffix)) return;
-    if (suffix == Suffix::kPart || photo.size != size) {
-      if (leftovers_ < kLeftovers) {
-        leftover_[leftovers_] = photo;
-        leftover_suffix_[leftovers_++] = suffix;
-      }
-      return;
-    }
-    ++photos_;
-    bytes_ += size;
+    if (!parse_photo_name(name, &photo)) return;
+    bytes_ += photo.size;
     if (photo.serial > spool_.serial_) spool_.serial_ = photo.serial;
     if (photo.boot == spool_.boot_ && photo.seq > spool_.highest_seq()) {
       spool_.highest_seq_ = photo.seq;
       spool_.highest_boot_ = photo.boot;
     }
-    if (spool_.find(photo) != nullptr) return;
+    bool indexed = spool_.find(photo) != nullptr;
+    if (!indexed && spool_.is_stuck(photo)) return;
+    ++photos_;
+    if (indexed) return;
     Photo* entry = spool_.free_entry();
     if (entry == nullptr) {
       more_ = true;
@@ -54,19 +46,6 @@ class Spool::Census : public Storage::Visitor {
     *entry = photo;
     entry->state = Photo::State::kWaiting;
     added_[entry - spool_.index_] = true;
-  }
-
-  size_t remove_leftovers() {
-    Journal* journal = spool_.ports_.journal;
-    for (size_t i = 0; i < leftovers_; ++i) {
-      const Photo& photo = leftover_[i];
-      if (leftover_suffix_[i] == Suffix::kPhoto) {
-        spool_.ports_.log.line(Level::kWarn, "a photo on the card was cut short");
-        if (journal) journal->settled(photo.boot, photo.seq, Fate::kDamaged, "short");
-      }
-      if (!spool_.ports_.storage->remove(photo_name(photo, leftover_suffix_[i]).text)) return 0;
-    }
-    return leftovers_;
   }
 
   uint32_t photos() const { return photos_; }
@@ -87,11 +66,8 @@ class Spool::Census : public Storage::Visitor {
   Spool& spool_;
   uint64_t bytes_ = 0;
   uint32_t photos_ = 0;
-  size_t leftovers_ = 0;
   bool more_ = false;
   bool added_[kIndex] = {};
-  Photo leftover_[kLeftovers];
-  Suffix leftover_suffix_[kLeftovers];
 };
 
 // Finds the photo on the card that was taken first and is not in flight.
@@ -99,10 +75,9 @@ class Spool::Oldest : public Storage::Visitor {
  public:
   explicit Oldest(Spool& spool) : spool_(spool) {}
 
-  void file(const char* name, uint32_t) override {
+  void file(const char* name) override {
     Photo photo;
-    Suffix suffix;
-    if (!parse_photo_name(name, &photo, &suffix) || suffix != Suffix::kPhoto) return;
+    if (!parse_photo_name(name, &photo)) return;
     if (found_ && photo.serial >= oldest_.serial) return;
     const Photo* entry = spool_.find(photo);
     if (entry != nullptr && entry->state == Photo::State::kInFlight) return;
@@ -127,6 +102,7 @@ Spool::Spool(const Ports& ports, const SlotMemory& slots, const uint64_t& boot)
 void Spool::order(Order order) {
   if (order == order_) return;
   order_ = order;
+  stuck_ = 0;
   unindex_card();
 }
 
@@ -153,18 +129,14 @@ void Spool::check_card() {
 }
 
 bool Spool::scan() {
-  size_t removed;
-  do {
-    Census census(*this);
-    if (!ports_.storage->list(census)) {
-      ports_.log.line(Level::kWarn, "the card cannot be listed");
-      return false;
-    }
-    removed = census.remove_leftovers();
-    on_card_ = census.photos();
-    bytes_ = census.bytes();
-    more_ = census.more();
-  } while (removed == Census::kLeftovers);
+  Census census(*this);
+  if (!ports_.storage->list(census)) {
+    ports_.log.line(Level::kWarn, "the card cannot be listed");
+    return false;
+  }
+  on_card_ = census.photos();
+  bytes_ = census.bytes();
+  more_ = census.more();
   return true;
 }
 
@@ -214,25 +186,29 @@ bool Spool::evict_from_card() {
   Oldest oldest(*this);
   if (!ports_.storage->list(oldest) || !oldest.found()) return false;
   Photo* entry = find(oldest.photo());
-  settle(entry != nullptr ? entry : &oldest.photo(), Fate::kEvicted, "ring");
-  return true;
+  return settle(entry != nullptr ? entry : &oldest.photo(), Fate::kEvicted, "ring");
 }
 
 bool Spool::write_file(const Photo& photo, const uint8_t* data) {
   Storage& storage = *ports_.storage;
-  PhotoName part = photo_name(photo, Suffix::kPart);
-  bool good = storage.create(part.text);
+  PhotoName name = photo_name(photo);
+  bool good = storage.create(name.text);
   if (good) {
     for (size_t at = 0; good && at < photo.size; at += kWritePiece) {
       size_t left = photo.size - at;
       good = storage.append(data + at, left < kWritePiece ? left : kWritePiece);
     }
     good = good && storage.commit();
-    if (!good) storage.discard();
-    good = good && storage.rename(part.text, photo_name(photo, Suffix::kPhoto).text);
-    if (!good) storage.remove(part.text);
+    if (!good) {
+      storage.discard();
+      storage.remove(name.text);
+    }
   }
-  if (!good) ports_.log.line(Level::kWarn, "a photo could not be written to the card");
+  if (good) {
+    stuck_ = 0;
+  } else {
+    ports_.log.line(Level::kWarn, "a photo could not be written to the card");
+  }
   return good;
 }
 
@@ -307,7 +283,7 @@ int32_t Spool::read(const Photo& photo, uint32_t offset, uint8_t* to, size_t roo
   size_t size = left < room ? left : room;
   const uint8_t* bytes = memory(photo);
   if (bytes == nullptr) {
-    return ports_.storage->read(photo_name(photo, Suffix::kPhoto).text, offset, to, size);
+    return ports_.storage->read(photo_name(photo).text, offset, to, size);
   }
   memcpy(to, bytes + offset, size);
   return int32_t(size);
@@ -317,17 +293,26 @@ const uint8_t* Spool::memory(const Photo& photo) const {
   return is_on_card(photo) ? nullptr : slots_.base + size_t(photo.slot) * slots_.slot_size;
 }
 
-void Spool::settle(Photo* photo, Fate fate, const char* reason) {
+bool Spool::settle(Photo* photo, Fate fate, const char* reason) {
+  bool gone = true;
   if (fate == Fate::kEvicted || fate == Fate::kDamaged) ++lost_;
   if (ports_.journal) ports_.journal->settled(photo->boot, photo->seq, fate, reason);
   if (is_on_card(*photo)) {
-    if (!ports_.storage->remove(photo_name(*photo, Suffix::kPhoto).text)) {
+    gone = ports_.storage->remove(photo_name(*photo).text);
+    if (!gone) {
       ports_.log.line(Level::kWarn, "a photo could not be removed from the card");
+      if (fate != Fate::kEvicted && !is_stuck(*photo)) stuck_ = photo->serial;
     }
     if (on_card_ > 0) --on_card_;
     bytes_ -= bytes_ < photo->size ? bytes_ : photo->size;
   }
   *photo = Photo();
+  return gone;
+}
+
+bool Spool::is_stuck(const Photo& photo) const {
+  if (stuck_ == 0) return false;
+  return order_ == Order::kOldestFirst ? photo.serial <= stuck_ : photo.serial >= stuck_;
 }
 
 void Spool::postpone(Photo* photo, uint64_t retry_at) {

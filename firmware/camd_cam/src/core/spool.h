@@ -1,9 +1,11 @@
 // Photos that are taken and not settled: on a card, or a few in memory.
 //
-// A photo on the card exists whole or not at all: it is written under a .part
-// name and renamed. Its name carries all there is to know about it, so the
-// spool needs no index file; in memory it keeps a window over the card's
-// photos, and scans the card again when the window has run empty.
+// A photo's name on the card carries all there is to know about it, its size
+// and checksum too. So the spool needs no index file, and what a power cut left
+// unfinished is found out before it is sent. It is written under that name at
+// once: on FAT, a rename that is cut short can leave two names for one chain of
+// clusters, and removing one then spoils the other. In memory the spool keeps a
+// window over the card's photos, and scans the card again when it has run empty.
 #pragma once
 
 #include "photo.h"
@@ -44,7 +46,9 @@ class Spool {
   const uint8_t* memory(const Photo& photo) const;
 
   // The photo's life here is over: tells the journal, and forgets it.
-  void settle(Photo* photo, Fate fate, const char* reason);
+  // False if the card did not give it up; it is then not sent again while the
+  // card takes no changes.
+  bool settle(Photo* photo, Fate fate, const char* reason);
   // Puts it back in the queue, not to be sent before `retry_at`.
   void postpone(Photo* photo, uint64_t retry_at);
   // All photos in flight are waiting again.
@@ -75,6 +79,7 @@ class Spool {
   Photo* oldest_in_memory();
   int8_t free_slot() const;
   Photo* find(const Photo& photo);
+  bool is_stuck(const Photo& photo) const;
   bool before(const Photo& a, const Photo& b) const;
 
   const Ports& ports_;
@@ -90,7 +95,8 @@ class Spool {
   uint64_t next_scan_ms_ = 0;
   Order order_ = Order::kOldestFirst;
   bool scanned_ = false;
-  bool more_ = false;  // the card has photos outside of the index
+  bool more_ = false;   // the card has photos outside of the index
+  uint32_t stuck_ = 0;  // the last settled photo's serial that the card did not give up
   Photo index_[kIndex];
 };
 

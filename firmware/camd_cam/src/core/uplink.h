@@ -44,6 +44,12 @@ class Uplink {
 
   bool ready() const { return state_ == State::kReady; }
   uint64_t ready_since() const { return since_; }
+  // True if camd took a photo since the last call.
+  bool has_acked() {
+    bool acked = acked_;
+    acked_ = false;
+    return acked;
+  }
   // The boot that this session's HELLO named.
   uint64_t session_boot() const { return session_boot_; }
   // What a command from the present session may do.
@@ -139,6 +145,7 @@ class Uplink {
   State state_ = State::kWaiting;
   bool held_ = false;
   bool proven_ = false;
+  bool acked_ = false;
   bool view_next_ = false;
   Answer early_;  // to the photo that is still being sent
   uint8_t nonce_[16];

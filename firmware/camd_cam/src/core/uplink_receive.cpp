@@ -234,6 +234,7 @@ bool Uplink::answered(const Line& line, bool ack) {
 void Uplink::apply(Photo* photo, const Answer& answer) {
   failures_ = 0;
   if (answer.ack) {
+    acked_ = true;
     spool_.settle(photo, Fate::kAcked, "");
     return;
   }

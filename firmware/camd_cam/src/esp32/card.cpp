@@ -22,8 +22,6 @@ namespace {
 const char kMount[] = CAMD_CARD_MOUNT;
 const char kDirectory[] = CAMD_CARD_MOUNT "/camd";
 
-// FAT's name for a directory entry that is there already is EEXIST: rename()
-// does not replace, as it would on a POSIX file system.
 struct Path {
   char text[128];
   explicit Path(const char* name) {
@@ -39,6 +37,13 @@ bool Card::begin(const BoardPins& pins) {
   if (pins.card_clk < 0) return false;
   pins_ = &pins;
   mount();
+  // The lamp hangs on a data line of the card; with one line it is free again,
+  // and would glow if it were left to float. Only here: later the pin is the
+  // lamp's, and would be taken from it.
+  if (pins.lamp >= 0) {
+    pinMode(uint8_t(pins.lamp), OUTPUT);
+    digitalWrite(uint8_t(pins.lamp), LOW);
+  }
   return true;
 }
 
@@ -48,12 +53,6 @@ bool Card::mount() {
   SD_MMC.setPins(pins_->card_clk, pins_->card_cmd, pins_->card_d0);
 #endif
   mounted_ = SD_MMC.begin(kMount, true) && SD_MMC.cardType() != CARD_NONE;
-  // The lamp hangs on a data line of the card; with one line it is free again,
-  // and would glow if it were left to float.
-  if (pins_->lamp >= 0) {
-    pinMode(uint8_t(pins_->lamp), OUTPUT);
-    digitalWrite(uint8_t(pins_->lamp), LOW);
-  }
   if (mounted_ && mkdir(kDirectory, 0777) != 0 && errno != EEXIST) failed();
   return mounted_;
 }
@@ -81,17 +80,16 @@ bool Card::list(Visitor& visitor) {
     failed();
     return false;
   }
-  bool good = true;
-  while (dirent* entry = readdir(directory)) {
-    // A directory of thousands takes longer than the watchdog waits.
+  // Nothing is asked of each file: FAT looks for a name from the directory's
+  // start, and with thousands of them that would take an hour.
+  for (;;) {
+    errno = 0;
+    dirent* entry = readdir(directory);
+    if (entry == nullptr) break;
     feed_watchdog();
-    struct stat facts;
-    if (stat(Path(entry->d_name).text, &facts) != 0) {
-      good = false;
-      break;
-    }
-    if (S_ISREG(facts.st_mode)) visitor.file(entry->d_name, uint32_t(facts.st_size));
+    if (entry->d_type != DT_DIR) visitor.file(entry->d_name);
   }
+  bool good = errno == 0;
   closedir(directory);
   if (!good) failed();
   return good;
@@ -100,6 +98,10 @@ bool Card::list(Visitor& visitor) {
 uint64_t Card::free_bytes() {
   if (!mounted_) return 0;
   uint64_t total = SD_MMC.totalBytes();
+  if (total == 0) {  // it could not be read: that is no full card
+    failed();
+    return 0;
+  }
   uint64_t used = SD_MMC.usedBytes();
   return total > used ? total - used : 0;
 }
@@ -138,14 +140,6 @@ bool Card::commit() {
 void Card::discard() {
   if (writer_ >= 0) ::close(writer_);
   writer_ = -1;
-}
-
-bool Card::rename(const char* from, const char* to) {
-  close_reader();
-  Path source(from), target(to);
-  if (::rename(source.text, target.text) == 0) return true;
-  if (errno != EEXIST) return false;
-  return unlink(target.text) == 0 && ::rename(source.text, target.text) == 0;
 }
 
 bool Card::remove(const char* name) {

@@ -23,7 +23,6 @@ class Card : public Storage {
   bool append(const uint8_t* from, size_t size) override;
   bool commit() override;
   void discard() override;
-  bool rename(const char* from, const char* to) override;
   bool remove(const char* name) override;
   int32_t read(const char* name, uint32_t offset, uint8_t* to, size_t room) override;
 

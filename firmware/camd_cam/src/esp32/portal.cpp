@@ -46,6 +46,7 @@ bool quoted(const char* name, const String& value, char* to, size_t room) {
 
 void Portal::open(const Settings& settings, uint64_t now) {
   if (active()) return;
+  settings_ = &settings;
   manager_ = new WiFiManager;
   build(settings);
   // A board that was never set up has nothing else to do.
@@ -102,10 +103,11 @@ void Portal::saved() {
   }
   String ssid = server.arg("s");
   String psk = server.arg("p");
-  if (ssid.length() > 0) {
-    if (quoted("ssid", ssid, line, sizeof line)) console_.paste(line);
-    if (quoted("psk", psk, line, sizeof line)) console_.paste(line);
-  }
+  bool other = ssid.length() > 0 && Text(ssid.c_str(), ssid.length()) != settings_->ssid;
+  if (other && quoted("ssid", ssid, line, sizeof line)) console_.paste(line);
+  // Another network's empty password says that it is open.
+  bool has_psk = other || psk.length() > 0;
+  if (has_psk && quoted("psk", psk, line, sizeof line)) console_.paste(line);
   saved_ = true;
 }
 

@@ -14,6 +14,7 @@ class Portal {
   // `console` takes what the form says.
   explicit Portal(Console& console) : console_(console) {}
 
+  // `settings` are the live ones, that the console changes.
   void open(const Settings& settings, uint64_t now);
   bool active() const { return manager_ != nullptr; }
   // True once the board is to start anew: all is set, or nobody came.
@@ -27,6 +28,7 @@ class Portal {
   void saved();
 
   Console& console_;
+  const Settings* settings_ = nullptr;
   // Made when it is needed, and kept until the board starts anew.
   WiFiManager* manager_ = nullptr;
   uint64_t until_ = 0;  // 0: for as long as it takes

@@ -39,7 +39,7 @@ WifiPlan::Act WifiPlan::next(uint64_t now, bool up, bool quick, bool useful) {
 
     case State::kUp:
       if (!up) return full(now);
-      if (now - useful_at_ < kUselessMs) return Act::kNothing;
+      if (now - useful_at_ < (joined_quick_ ? kQuickUselessMs : kUselessMs)) return Act::kNothing;
       useful_at_ = now;
       return full(now);
 

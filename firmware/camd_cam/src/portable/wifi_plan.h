@@ -20,6 +20,8 @@ class WifiPlan {
   static const uint32_t kMostPauseMs = 60000;
   // An association that carries nothing for so long is begun anew.
   static const uint32_t kUselessMs = 600000;
+  // Last time's address may be another's by now, and looks well until it is used.
+  static const uint32_t kQuickUselessMs = 20000;
 
   // `up`: there is an address now. `quick`: last time's is known.
   // `useful`: camd was reached since the last call.
