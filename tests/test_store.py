@@ -17,7 +17,9 @@ from twisted.trial.unittest import TestCase
 from camd.config import CameraEntry, Config, Share
 from camd.config.units import Bytes
 from camd.photo import Boot, CameraId, Door, Photo, Reason, Refused
-from camd.store import files
+from camd.store import files, level
+from camd.store.annotations import Said
+from camd.store.findings import FindingsReader
 from camd.store.store import Store, StoreError
 from tests.e2e_talk import BOOT, picture
 
@@ -294,6 +296,68 @@ class Names(StoreCase):
             self.assertEqual(receipt.path.split("/")[1], day, (zone, session))
 
 
+class Flat(StoreCase):
+    """Numbers, and what they are numbers of."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.log = self.root / ".camd" / "flat.log"
+
+    async def restart(self) -> None:
+        await self.shut(self.store)
+        self.configure(layout="flat")
+        self.store = self.open()
+
+    async def crash(self) -> None:
+        """The catalog is lost, and the store opened again."""
+        await self.shut(self.store)
+        (self.root / ".camd" / "catalog.sqlite").unlink()
+        self.store = self.open()
+
+    async def test_torn_line(self) -> None:
+        """A line that a power cut tore does not spoil the next photo's."""
+        await self.restart()
+        await self.store.put(photo(1))
+        await self.shut(self.store)
+        with self.log.open("a") as log:
+            log.write("0002 trap 00c0ff")
+        self.store = self.open()
+        await self.store.put(photo(2))
+        await self.crash()
+        self.assertTrue((await self.store.put(photo(2))).again)
+        self.assertEqual(sorted(self.files()), ["0001.jpg", "0002.jpg"])
+
+    async def test_no_room(self) -> None:
+        """A line of which the disk takes but a part is finished, or its photo refused; the next
+        one is whole again."""
+        await self.restart()
+        writev, write = os.writev, os.write
+        state = "short"
+
+        def noting(fd: int) -> bool:
+            return state != "room" and os.readlink(f"/proc/self/fd/{fd}") == str(self.log)
+
+        def some(fd: int, chunks: Any) -> int:
+            return write(fd, b"".join(chunks)[:9]) if noting(fd) else writev(fd, chunks)
+
+        def rest(fd: int, data: Any) -> int:
+            if state == "full" and noting(fd):
+                raise OSError(errno.ENOSPC, "no room")
+            return write(fd, data[:9] if noting(fd) else data)
+
+        self.patch(os, "writev", some)
+        self.patch(os, "write", rest)
+        await self.store.put(photo(1))
+        state = "full"
+        await self.refused(self.store.put(photo(2)), Reason.FULL)
+        state = "room"
+        await self.store.put(photo(2))
+        await self.crash()
+        for seq in (1, 2):
+            self.assertTrue((await self.store.put(photo(seq))).again)
+        self.assertEqual(sorted(self.files()), ["0001.jpg", "0003.jpg"])
+
+
 class Life(StoreCase):
     """From open to close, and what a crash leaves."""
 
@@ -354,6 +418,33 @@ class Life(StoreCase):
         store = await self.crashed()
         self.assertEqual(store.last(CAMERA, Boot(BOOT)), 2)
         self.assertTrue((await store.put(photo(2))).again)
+
+    async def test_unreadable(self) -> None:
+        """What cannot be read at the start behind a crash is found by the next one, however long
+        camd ran in between, and with it what was said of it."""
+        receipt = await self.store.put(photo(1))
+        await self.store.annotate(Said(receipt.key, (), True))
+        opened = level.open_folder
+
+        def fails(root: Path, path: str) -> int:
+            if path == "trap/2026-08-15":
+                raise OSError(errno.EIO, "the disk fails")
+            return opened(root, path)
+
+        failure = self.patch(level, "open_folder", fails)
+        store = await self.crashed()
+        self.assertIsNone(store.find(receipt.key))
+        self.assertTrue(await store.shorten())
+        await self.shut(store)
+        failure.restore()
+        store = self.open()
+        self.assertTrue((await store.put(photo(1, received=NOW + 9))).again)
+        entry = store.reader.find(receipt.key)
+        assert entry is not None
+        found = FindingsReader(store.reader).of(entry.id)
+        self.assertTrue(found and found.done)
+        await self.shut(store)
+        self.assertEqual((self.root / ".camd" / "dirty").read_text(), "")
 
     async def test_leftovers(self) -> None:
         """What a crash left unfinished is removed at the start; what is not camd's stays."""

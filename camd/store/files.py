@@ -10,6 +10,7 @@ import errno
 import os
 import secrets
 import stat
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import count
@@ -294,6 +295,31 @@ class Files:
 
     def _folder(self, folder: str) -> str:
         return f"{self.root}/{folder}" if folder else str(self.root)
+
+
+@define(eq=False)
+class FlatLog:
+    """``.camd/flat.log``: what is noted there is there for good, in a line of its own."""
+
+    path: Path
+    _lock: threading.Lock = field(factory=threading.Lock)
+
+    def note(self, line: str) -> None:
+        """:raises OSError: it could not be written down."""
+        # Opened for each line: of a write that failed every descriptor is told, but only once.
+        fd = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
+        try:
+            with self._lock:
+                write_all(fd, [b"" if _ends_whole(fd) else b"\n", f"{line}\n".encode("ascii")])
+            os.fdatasync(fd)
+        finally:
+            os.close(fd)
+
+
+def _ends_whole(fd: int) -> bool:
+    """Whether the last line has its end, as after a power cut or on a full disk it may not."""
+    size = os.fstat(fd).st_size
+    return not size or os.pread(fd, 1, size - 1) == b"\n"
 
 
 @define(eq=False)

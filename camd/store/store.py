@@ -26,7 +26,9 @@ from camd.store.annotations import AnnotationJournal, Said
 from camd.store.catalog import Catalog, CatalogReader
 from camd.store.commit import CallFromThread, GroupCommit
 from camd.store.files import (
+    FILE_MODE,
     Files,
+    FlatLog,
     FlatNumbers,
     Job,
     Outcome,
@@ -51,6 +53,10 @@ _SLOT = 900
 """Seconds; every time zone's midnight is a multiple of this."""
 
 _REMEMBERED = 50_000
+
+_UNREAD = "photos unread"
+"""Of this name the catalog knows whether it lacks photos that could not be read at the last start:
+of what was said of them, it was told in vain."""
 
 
 class StoreError(Exception):
@@ -227,12 +233,17 @@ class Store:
     def _level(self, catalog: Catalog, dirty: DirtyList) -> LevelReport:
         started = time.monotonic()
         anew = catalog.rebuild_owed or not dirty.whole
+        late = catalog.recall(_UNREAD) == "yes"
         if anew:
             report = rebuild(self.root, catalog, _measure)
         else:
             report = level(self.root, catalog, dirty.folders, _measure)
+        dirty.owed = frozenset(report.owed)
         dirty.turn()
-        AnnotationJournal(self.root).catch_up(catalog, anew and report.added > 0)
+        journal = AnnotationJournal(self.root)
+        journal.catch_up(catalog, (anew or late) and report.added > 0)
+        if late != bool(report.owed):
+            catalog.remember(_UNREAD, "yes" if report.owed else "no")
         if catalog.checkpoint():
             dirty.clear()
         if report.added or report.gone or report.broken or report.leftovers:
@@ -242,19 +253,20 @@ class Store:
                 added=report.added, gone=report.gone, leftovers=report.leftovers,
                 broken=len(report.broken), seconds=time.monotonic() - started,
             )  # fmt: skip
+        if report.unreadable:
+            log.error(
+                "{count} files or folders could not be read; camd looks again when it starts the "
+                "next time: {first}",
+                count=len(report.unreadable), first=report.unreadable[0],
+            )  # fmt: skip
         return report
 
     def _flat_numbers(self) -> FlatNumbers:
         noted = max(read_flat_log(self.root), default=0)
-        path = self.own / "flat.log"
-        fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        notes = FlatLog(self.own / "flat.log")
+        notes.path.touch(FILE_MODE)
         fsync_directory(self.own)
-
-        def note(line: str) -> None:
-            os.write(fd, line.encode("ascii") + b"\n")
-            os.fdatasync(fd)
-
-        return FlatNumbers.after(self.root, noted, note)
+        return FlatNumbers.after(self.root, noted, notes.note)
 
     # ---- photos
 
