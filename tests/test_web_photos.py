@@ -15,6 +15,7 @@ from twisted.web.http import Request
 from twisted.web.test.requesthelper import DummyChannel
 
 from camd.photo import parse_photo_id, photo_id
+from camd.store.folders import OWN
 from camd.thumbnails import NoPictureError, Thumbnails, available, rounded, shrunk
 from camd.web.answers import Problem, Query
 from camd.web.auth import NOBODY
@@ -237,6 +238,24 @@ class PhotosTests(WebCase):
         page = client.get("/api/v1/photos").json["photos"]
         self.assertEqual([each["id"] for each in page], others[::-1])
         self.assertEqual(client.get("/api/v1/cameras/trap-1").json["photos"], 2)
+
+    def test_store_away(self) -> None:
+        """While the store is somewhere else nothing is taken for gone, nor written elsewhere."""
+        daemon, client = self.web()
+        first, *_ = self.fill(daemon)
+        client.sign_in()
+        path, away = f"/api/v1/photos/{first}", daemon.directory / "away"
+        said = {"annotations": [], "done": True}
+        daemon.store.rename(away)
+        (daemon.store / OWN).mkdir(parents=True)
+        self.held("DELETE", ONE, client.ask("DELETE", path), 503)
+        self.assertEqual(client.ask("PUT", f"{path}/annotations", said).status, 503)
+        self.assertEqual(list((daemon.store / OWN).iterdir()), [])
+        (daemon.store / OWN).rmdir()
+        daemon.store.rmdir()
+        away.rename(daemon.store)
+        self.assertEqual(client.ask("PUT", f"{path}/annotations", said).status, 200)
+        self.assertEqual(client.get(f"{path}/image").status, 200)
 
     def test_another_file_in_its_place(self) -> None:
         """What is not the file that was stored is neither shown nor deleted."""

@@ -221,6 +221,11 @@ class Store:
         if self._opened:
             self.close(1.0)
 
+    def check(self) -> None:
+        """:raises OSError: what lies at *root* is not, or is no longer, the store that was opened:
+        nothing there is to be changed, and what is missing there is not gone."""
+        self._lock.check()
+
     def _keep_free(self, size: int) -> int:
         return self.config().store.keep_free.of(size)
 
@@ -332,8 +337,13 @@ class Store:
         :param check: called in the catalog's thread right before; what it raises is what the
             Deferred fails with, and nothing was said.
         """
-        journal = AnnotationJournal(self.root)
-        return self.ask(lambda catalog: journal.say(catalog, [said], lambda: check(catalog))[0])
+
+        def work(catalog: Catalog) -> Findings | None:
+            self.check()
+            journal = AnnotationJournal(self.root)
+            return journal.say(catalog, [said], lambda: check(catalog))[0]
+
+        return self.ask(work)
 
     def shorten(self) -> "Deferred[bool]":
         """What a crash leaves to be looked through is as little as can be. False where a reader
