@@ -225,8 +225,8 @@ class Foreign(DaemonCase):
         self.assertEqual(board.answer(), "ACK 2")
 
     def test_camera_folder_is_a_link(self) -> None:
-        """A camera's folder that leads out of the store is not followed: nothing is written
-        there."""
+        """A camera's folder that leads out of the store is not followed, be it one that was there
+        and was replaced, or that of a day: nothing is written there."""
         daemon = self.daemon().start()
         outside = daemon.directory / "outside"
         outside.mkdir()
@@ -236,6 +236,15 @@ class Foreign(DaemonCase):
         self.assertEqual(list(outside.rglob("*")), [])
         (daemon.store / "trap").unlink()
         self.assertEqual(board.photo(1, photo(1)), "ACK 1")
+        for folder in (daemon.store / "trap", next((daemon.store / "trap").iterdir())):
+            moved = outside / folder.name
+            folder.rename(moved)
+            folder.symlink_to(moved)
+            self.assertEqual(board.photo(2, photo(2)), "NAK 2 io")
+            folder.unlink()
+            moved.rename(folder)
+        self.assertEqual(board.photo(2, photo(2)), "ACK 2")
+        self.assertEqual(len(daemon.photos()), 2)
 
     def test_flat(self) -> None:
         """The flat layout goes on behind the highest number that was ever used, over restarts,

@@ -250,7 +250,7 @@ class Files:
     def _open(self, part: str, folder: str) -> int:
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
         self.announce(folder)
-        if folder in self._ready:
+        if folder in self._ready and not self._leads_away(folder):
             try:
                 return os.open(part, flags, FILE_MODE)
             except FileNotFoundError:
@@ -260,6 +260,11 @@ class Files:
         fd = os.open(part, flags, FILE_MODE)
         self._ready.add(folder)
         return fd
+
+    def _leads_away(self, folder: str) -> bool:
+        """Whether somebody has put a link in its way since: what is behind one is not found."""
+        camera = folder.partition("/")[0]
+        return bool(folder) and any(map(os.path.islink, map(self._folder, (camera, folder))))
 
     def _link(self, opened: _Open) -> None:
         """A name that nobody had. Where the right one is taken, by a file that camd does not
