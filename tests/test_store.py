@@ -241,6 +241,22 @@ class FailingDisk(StoreCase):
         self.assertTrue((await self.store.put(photo(2, received=NOW + 9))).again)
         self.assertEqual(len(self.files()), 2)
 
+    async def test_no_memory(self) -> None:
+        """A photo on which its writer failed, for whatever reason, is taken when it comes again;
+        whoever sent it a second time meanwhile is told, too."""
+
+        def fails(*_: Any) -> None:
+            raise MemoryError
+
+        failure = self.patch(files, "write_all", fails)
+        first, second = self.store.put(photo(1)), self.store.put(photo(1))
+        for stored in (first, second):
+            with self.assertRaises(MemoryError):
+                await stored
+        failure.restore()
+        self.assertFalse((await self.store.put(photo(1))).again)
+        self.assertEqual(len(self.files()), 1)
+
     async def test_new_folder(self) -> None:
         """A new folder whose name could not be synced is none: it is made anew."""
         self.failing(files, "fsync_directory", "/trap")

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from camd.config import Config
 from camd.findings import Findings
@@ -296,8 +297,8 @@ class Store:
             self._folder(photo.camera, when), photo.camera, when, photo.boot, photo.seq,
             photo.received, photo.chunks,
         )  # fmt: skip
-        done = self._commit.put(job).addCallback(self._through, photo, when)
-        return done
+        done = self._commit.put(job).addErrback(self._lost_its_way, photo)
+        return done.addCallback(self._through, photo, when)
 
     def find(self, key: FrameKey) -> Receipt | None:
         """The receipt of a photo that was stored, be it deleted since."""
@@ -386,6 +387,12 @@ class Store:
             self.duplicates += 1
             done.callback(_once_more(known))
         return done
+
+    def _lost_its_way(self, failure: Failure, photo: Photo) -> Failure:
+        """By a mistake of ours, or for want of memory: it may come again."""
+        for waiter in self._flying.pop(photo.key, (0, ()))[1]:
+            waiter.errback(failure)
+        return failure
 
     def _through(self, outcome: Outcome, photo: Photo, when: float) -> Receipt:
         _, waiters = self._flying.pop(photo.key, (0, ()))
