@@ -283,7 +283,6 @@ class Store:
         (camera, boot, seq) is refused: ``conflict``.
         """
         key = photo.key
-        done: Deferred[Receipt]
         if photo.door is not Door.V1:  # there, every connection draws a boot of its own
             flying = self._flying.get(key)
             if flying is not None:
@@ -297,8 +296,9 @@ class Store:
             self._folder(photo.camera, when), photo.camera, when, photo.boot, photo.seq,
             photo.received, photo.chunks,
         )  # fmt: skip
-        done = self._commit.put(job).addErrback(self._lost_its_way, photo)
-        return done.addCallback(self._through, photo, when)
+        return self._commit.put(job).addCallbacks(
+            self._through, self._failed, callbackArgs=(photo, when), errbackArgs=(photo,)
+        )
 
     def find(self, key: FrameKey) -> Receipt | None:
         """The receipt of a photo that was stored, be it deleted since."""
@@ -388,7 +388,7 @@ class Store:
             done.callback(_once_more(known))
         return done
 
-    def _lost_its_way(self, failure: Failure, photo: Photo) -> Failure:
+    def _failed(self, failure: Failure, photo: Photo) -> Failure:
         """By a mistake of ours, or for want of memory: it may come again."""
         for waiter in self._flying.pop(photo.key, (0, ()))[1]:
             waiter.errback(failure)
