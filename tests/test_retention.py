@@ -29,6 +29,7 @@ from camd.store.retention import (
 from tests.pictures import insects, measure
 
 NOW_MS = 1_786_832_103_000
+LONG_AGO_MS = NOW_MS - 300 * 86_400_000
 HOUR = 3600
 DAY = 24 * HOUR
 GREENHOUSE = CameraId("greenhouse-1")
@@ -151,7 +152,7 @@ class Decisions(SynchronousTestCase):
         """Room is made by thinning old hours, then old days, then by the oldest, and what is
         of today goes last."""
         shelf = [
-            Candidate(id, 1, NOW_MS // DAY_MS * DAY_MS + at, 0, 10, False)
+            Candidate(id, 1, NOW_MS // DAY_MS * DAY_MS + at, LONG_AGO_MS, 10, False)
             for id, at in enumerate(
                 [
                     -9 * DAY_MS, -9 * DAY_MS + 60_000, -9 * DAY_MS + HOUR_MS,
@@ -169,7 +170,7 @@ class Decisions(SynchronousTestCase):
     def test_refused(self) -> None:
         """What could not go is not counted as freed, and not asked for again: others go."""
         then = (NOW_MS // DAY_MS - 9) * DAY_MS
-        shelf = [Candidate(id, 1, then + id, 0, 10, False) for id in range(1, 6)]
+        shelf = [Candidate(id, 1, then + id, LONG_AGO_MS, 10, False) for id in range(1, 6)]
         refused: set[int] = set()
         asked = []
         for photo in decide(lambda: shelf, Policy(max_bytes=20), NOW_MS, 50, refused):
@@ -185,7 +186,7 @@ class Decisions(SynchronousTestCase):
         def photos() -> Iterator[Candidate]:
             for id in range(1, 1000):
                 read.append(id)
-                yield Candidate(id, 1, 0, 0, 10, False)
+                yield Candidate(id, 1, LONG_AGO_MS, LONG_AGO_MS, 10, False)
 
         going = decide(photos, Policy(max_age=1), NOW_MS, 0)
         self.assertEqual([next(going).id for _ in range(3)], [1, 2, 3])
@@ -194,21 +195,29 @@ class Decisions(SynchronousTestCase):
     def test_older_stops(self) -> None:
         """Photos at or behind the limit are not old, the later of two times counting."""
         shelf = [
-            Candidate(1, 1, 5, 9, 1, False),
-            Candidate(2, 1, 6, 10, 1, False),
-            Candidate(3, 1, 10, 3, 1, False),
+            Candidate(1, 1, NOW_MS - 5, NOW_MS - 1, 1, False),
+            Candidate(2, 1, NOW_MS - 4, NOW_MS, 1, False),
+            Candidate(3, 1, NOW_MS, NOW_MS - 7, 1, False),
         ]
-        self.assertEqual([photo.id for photo in older(shelf, 10)], [1])
+        self.assertEqual([photo.id for photo in older(shelf, NOW_MS)], [1])
 
     def test_came_late(self) -> None:
         """A photo that came just now is not thinned, whenever it was taken."""
+        at = NOW_MS - NOW_MS % HOUR_MS
         shelf = [
-            Candidate(1, 1, 0, 0, 1, False),
-            Candidate(2, 1, 1, 1, 1, False),
-            Candidate(3, 1, 2, 60_000, 1, False),
-            Candidate(4, 1, 3, 2, 1, False),
+            Candidate(1, 1, at, at, 1, False),
+            Candidate(2, 1, at + 1, at + 1, 1, False),
+            Candidate(3, 1, at + 2, at + 60_000, 1, False),
+            Candidate(4, 1, at + 3, at + 2, 1, False),
         ]
-        self.assertEqual([photo.id for photo in surplus(shelf, HOUR_MS, 50_000)], [2, 4])
+        self.assertEqual([photo.id for photo in surplus(shelf, HOUR_MS, at + 50_000)], [2, 4])
+
+    def test_no_clock(self) -> None:
+        """Of a photo that came before this machine had learnt the time nobody knows how old it is:
+        age does not take it, want of room does."""
+        shelf = [Candidate(id, 1, 1000 * id, 1000 * id, 1, False) for id in (1, 2)]
+        self.assertEqual(chosen(shelf, Policy(HOUR, 0, HOUR, HOUR)), [])
+        self.assertEqual(chosen(shelf, Policy(max_bytes=1)), shelf[:1])
 
     def test_negative(self) -> None:
         """A negative limit is a mistake, and no limit none."""

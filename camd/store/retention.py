@@ -16,9 +16,11 @@ from camd.store.catalog import Catalog
 from camd.store.entry import Candidate, Cursor, Entry
 from camd.store.folders import open_folder
 from camd.store.level import DirtyList
+from camd.store.naming import OLDEST_SANE
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+OLDEST_SANE_MS = round(OLDEST_SANE * 1000)
 
 PRESSURE = ((HOUR_MS, DAY_MS), (DAY_MS, 7 * DAY_MS))
 """Where room is wanted: one photo is left of each (so long), where older than (so long);
@@ -30,7 +32,8 @@ class Policy:
     """How long photos stay; 0 stands for no limit.
 
     A photo is as old as the later of two times tells: when it was taken, and when it came. A
-    board whose clock is slow, or that comes home with a full card, loses nothing by it.
+    board whose clock is slow, or that comes home with a full card, loses nothing by it. When this
+    machine's own clock was not set yet, nobody knows how old it is, and only want of room takes it.
 
     :ivar max_age: seconds; older photos go.
     :ivar max_bytes: of all photos' files together, those included that may not go.
@@ -117,11 +120,12 @@ def decide(
 
 
 def older(photos: Iterable[Candidate], before_ms: int) -> Iterator[Candidate]:
-    """Those of *photos*, which are ordered by time, that were taken and came before then."""
+    """Those of *photos*, which are ordered by time, that were taken and came before then, as far
+    as that is known."""
     for photo in photos:
         if photo.taken_ms >= before_ms:
             return
-        if photo.received_ms < before_ms:
+        if OLDEST_SANE_MS <= photo.received_ms < before_ms:
             yield photo
 
 
@@ -137,7 +141,7 @@ def surplus(photos: Iterable[Candidate], every_ms: int, before_ms: int) -> Itera
         slot = photo.taken_ms // every_ms
         if latest.get(photo.camera) != slot:
             latest[photo.camera] = slot
-        elif photo.received_ms < before_ms:
+        elif OLDEST_SANE_MS <= photo.received_ms < before_ms:
             yield photo
 
 
