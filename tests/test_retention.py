@@ -2,9 +2,11 @@
 
 import os
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -326,6 +328,28 @@ class Sweeping(SynchronousTestCase):
         self.assertEqual([r.more for r in reports], [True, True, False])
         self.assertEqual(self.on_disk(), [])
         self.assertEqual(self.catalog.totals(), {GREENHOUSE: Totals(0, 0)})
+
+    def test_little_is_read(self) -> None:
+        """Where there are thousands of cameras: of one of which nothing is to go only a few photos
+        are looked at, and none once the budget is used up."""
+        for seq in range(1, 31):
+            self.put(seq, HOUR - seq)
+        for seq in (1, 2):
+            self.put(seq, 5 * DAY + seq, ORCHARD)
+            self.put(seq, 5 * DAY + seq, CameraId("vineyard"))
+        read: Counter[str] = Counter()
+        candidates = self.catalog.candidates
+
+        def noted(camera: CameraId, *more: Any) -> list[Candidate]:
+            page = candidates(camera, *more)
+            read[camera] += len(page)
+            return page
+
+        self.patch(self.catalog, "candidates", noted)
+        report = self.sweep(Policies(each=Policy(max_age=DAY)), 2)
+        self.assertEqual((report.deleted, report.more), (2, True))
+        self.assertLess(read[GREENHOUSE], 10)
+        self.assertEqual(set(read), {GREENHOUSE, ORCHARD})
 
     def test_changed(self) -> None:
         """A file that is not as camd wrote it, or that is none, stays, and others go for it."""

@@ -22,6 +22,9 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 OLDEST_SANE_MS = round(OLDEST_SANE * 1000)
 
+FIRST_PAGE, PAGE = 8, 1000
+"""Photos that are read from the catalog at once."""
+
 PRESSURE = ((HOUR_MS, DAY_MS), (DAY_MS, 7 * DAY_MS))
 """Where room is wanted: one photo is left of each (so long), where older than (so long);
 only then, the oldest go. What is younger is not thinned, for it is what people look at."""
@@ -188,6 +191,9 @@ def sweep(
     work = _Sweep(catalog, root, round(now * 1000), budget, dirty)
     totals = catalog.totals()
     for camera, total in totals.items():
+        if work.left <= 0:
+            work.report.more = True
+            return work.report
         work.apply(camera, policies.of(camera), total.bytes)
     work.apply(None, policies.overall, sum(total.bytes for total in totals.values()))
     return work.report
@@ -246,10 +252,13 @@ class _Sweep:
             self.settle()
 
     def photos(self, camera: CameraId | None) -> Iterator[Candidate]:
+        # Of most cameras nothing is to go, as the first few say already.
         after: Cursor | None = None
-        while page := self.catalog.candidates(camera, after):
+        limit = FIRST_PAGE
+        while page := self.catalog.candidates(camera, after, limit):
             yield from page
             after = (page[-1].taken_ms, page[-1].id)
+            limit = PAGE
 
     def remove(self, id: int) -> None:
         # Looked up again: it may have been starred since the page was read.
