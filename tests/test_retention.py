@@ -4,8 +4,9 @@ import os
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from hypothesis import given
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.photo import Boot, CameraId, Door, Receipt
+from camd.store import retention
 from camd.store.catalog import Catalog
 from camd.store.entry import Candidate, Totals
 from camd.store.level import DirtyList, level
@@ -328,6 +330,16 @@ class Sweeping(SynchronousTestCase):
         self.assertEqual([r.more for r in reports], [True, True, False])
         self.assertEqual(self.on_disk(), [])
         self.assertEqual(self.catalog.totals(), {GREENHOUSE: Totals(0, 0)})
+
+    def test_slow_disk(self) -> None:
+        """A sweep that takes long lets others to the catalog, and goes on the next time."""
+        for seq in range(1, 6):
+            self.put(seq, 5 * DAY + seq)
+        clock = count(0, 0.4)
+        self.patch(retention, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+        policies = Policies(each=Policy(max_age=DAY))
+        reports = [self.sweep(policies) for _ in range(2)]
+        self.assertEqual([(r.deleted, r.more) for r in reports], [(4, True), (1, False)])
 
     def test_little_is_read(self) -> None:
         """Where there are thousands of cameras: of one of which nothing is to go only a few photos

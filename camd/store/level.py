@@ -5,6 +5,7 @@ power cut, in which folders there may be photos that the catalog on the disk doe
 `level` looks through these, `rebuild` through all.
 """
 
+import errno
 import os
 import threading
 import time
@@ -58,6 +59,7 @@ class DirtyList:
         self._before: set[str] = set()
         self._since: set[str] = set()
         self._broken = False
+        self._closed = False
         self._fd = -1
         self.owed: frozenset[str] = frozenset()
         self.whole = True
@@ -135,14 +137,17 @@ class DirtyList:
             self._before = set(self.owed)
 
     def close(self) -> None:
-        """The file is closed; what is listed stays listed."""
+        """The file is closed, and is another process's: what is listed stays listed, and nothing
+        is written any more."""
         with self._lock:
             if self._fd >= 0:
                 os.close(self._fd)
             self._fd = -1
-            self._broken = True
+            self._broken = self._closed = True
 
     def _rewrite(self, folders: Iterable[str]) -> None:
+        if self._closed:
+            raise OSError(errno.EBADF, "the store was closed", str(self._path))
         self._broken = True
         new = self._path.with_name(self._path.name + ".new")
         new.unlink(missing_ok=True)

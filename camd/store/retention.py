@@ -6,6 +6,7 @@ files at a time. Both belong to a thread of their own, with a `Catalog` of its o
 
 import os
 import stat
+import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from camd.store.naming import OLDEST_SANE
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 OLDEST_SANE_MS = round(OLDEST_SANE * 1000)
+
+LONGEST = 1.0
+"""Seconds that pass, from the first photo that goes, until a sweep lets others to the catalog."""
 
 FIRST_PAGE, PAGE = 8, 1000
 """Photos that are read from the catalog at once."""
@@ -177,7 +181,8 @@ def sweep(
     *,
     dirty: DirtyList | None = None,
 ) -> SweepReport:
-    """At most *budget* photos that are to go are gone, from the disk and then the catalog.
+    """At most *budget* photos that are to go are gone, from the disk and then the catalog; fewer
+    where the disk is slow, and takes more than `LONGEST`.
 
     Called again while its report says *more*, it comes to an end. Interrupted anywhere it
     leaves photos that the catalog has and the disk has not; the next sweep finds these, and
@@ -228,6 +233,7 @@ class _Sweep:
         self.root = root
         self.now_ms = now_ms
         self.left = budget
+        self.end = 0.0
         self.dirty = dirty
         self.report = SweepReport()
         self.refused: set[int] = set()
@@ -275,7 +281,9 @@ class _Sweep:
             self.refused.add(id)
             self.report.refused.append(f"{entry.path}: {error.strerror or error}")
             return
-        self.left -= 1
+        now = time.monotonic()
+        self.end = self.end or now + LONGEST
+        self.left = self.left - 1 if now < self.end else 0
         self.freed += entry.size
         self.unlinked.setdefault(folder, []).append(id)
         if there:
