@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import sqlite3
 import stat
 import zlib
 from pathlib import Path
@@ -18,6 +19,7 @@ from camd.config import CameraEntry, Config, Share
 from camd.config.units import Bytes
 from camd.photo import Boot, CameraId, Door, Photo, Reason, Refused
 from camd.store import files, level
+from camd.store import store as the_store
 from camd.store.annotations import Said
 from camd.store.findings import FindingsReader
 from camd.store.store import Store, StoreError
@@ -151,6 +153,19 @@ class Promises(StoreCase):
         self.assertTrue((await self.store.put(photo(1))).again)
         await self.refused(self.store.put(photo(1, picture(9))), Reason.CONFLICT)
         self.assertEqual(self.files(), {})
+
+    async def test_again_before_the_catalog(self) -> None:
+        """The same while the catalog cannot be written, and of more starts of boards than are
+        remembered."""
+        self.patch(the_store, "_REMEMBERED", 1)
+        with sqlite3.connect(self.root / ".camd" / "catalog.sqlite") as other:
+            other.execute("BEGIN IMMEDIATE")
+            first = await self.store.put(photo(1))
+            await self.store.put(photo(1, boot=OTHER_BOOT))
+            again = await self.store.put(photo(1))
+            self.assertEqual(again, evolve(first, again=True))
+            other.rollback()
+        self.assertEqual(len(self.files()), 2)
 
     async def test_out_of_order(self) -> None:
         """Seqs may come in any order, and of any boot."""

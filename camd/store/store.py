@@ -363,7 +363,7 @@ class Store:
         highest = self._highest.get(start)
         if highest is None:
             highest = self.last(*start)
-        if photo.seq > highest:
+        if photo.seq > highest and photo.key not in self._recent:
             _note(self._highest, start, photo.seq)
             return None
         return self.find(photo.key)
