@@ -270,10 +270,9 @@ class _Levelling:
         self.found: dict[FrameKey, Receipt] = {}
 
     def run(self, folders: Iterable[str]) -> LevelReport:
-        numbers = read_flat_log(self.root)
         os.close(open_folder(self.root, ""))
         for path in folders:
-            self.folder(path, numbers)
+            self.folder(path, {} if path else read_flat_log(self.root))
             if self.progress is not None:
                 self.progress(path, self.report.files)
         return self.report

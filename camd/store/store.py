@@ -36,7 +36,7 @@ from camd.store.files import (
     fsync_directory,
     make_directory,
 )
-from camd.store.folders import read_flat_log
+from camd.store.folders import highest_number
 from camd.store.keeper import Keeper
 from camd.store.level import DirtyList, LevelReport, level, rebuild
 from camd.store.naming import moment, session_day
@@ -268,11 +268,10 @@ class Store:
         return report
 
     def _flat_numbers(self) -> FlatNumbers:
-        noted = max(read_flat_log(self.root), default=0)
         notes = FlatLog(self.own / "flat.log")
         notes.path.touch(FILE_MODE)
         fsync_directory(self.own)
-        return FlatNumbers.after(self.root, noted, notes.note)
+        return FlatNumbers.after(self.root, highest_number(self.root), notes.note)
 
     # ---- photos
 
