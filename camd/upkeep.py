@@ -101,6 +101,7 @@ class Upkeep:
 
         def work(catalog: Catalog) -> tuple[SweepReport, dict[CameraId, Totals]]:
             catalog.forget(remember_ms)
+            self.store.check()
             before = catalog.totals()
             report = sweep(catalog, self.store.root, policies, time.time(), dirty=self.store.dirty)
             return report, _fewer(before, catalog.totals()) if report.deleted else {}

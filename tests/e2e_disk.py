@@ -1,5 +1,6 @@
 """Disks that fill up, turn read-only or lose their power, and witnesses of what is done to them."""
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -17,6 +18,7 @@ from tests.tools import as_root, tool
 
 _SHUTDOWN = 0x8004587D  # FS_IOC_SHUTDOWN
 _NO_LOG_FLUSH = 2
+MIB = 1024 * 1024
 
 
 class Disk:
@@ -74,6 +76,15 @@ class Disk:
     def free(self) -> int:
         room = os.statvfs(self.path)
         return room.f_bavail * room.f_frsize
+
+
+def fill(path: Path) -> None:
+    """A file takes all the room that there is."""
+    with path.open("wb", buffering=0) as file:
+        for size in (MIB, 4096, 1):
+            with contextlib.suppress(OSError):
+                while file.write(bytes(size)):
+                    pass
 
 
 # ---- what happens to names

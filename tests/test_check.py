@@ -42,6 +42,26 @@ class Check(StoreCase):
         self.assertEqual(found.deleted_ms, round(LATER * 1000))
         self.assertSound()
 
+    def test_deleted_meanwhile(self) -> None:
+        """What retention deletes while a running camd's store is looked through is not missing."""
+        one, two, other = self.put(1), self.put(2), self.put(3, ORCHARD)
+        self.catalog.add_many([one, two, other])
+        ids = {entry.path: entry.id for entry in self.catalog.photos()}
+
+        def looked(data: bytes) -> tuple[int, int]:
+            if data == insects(1):  # the names in its folder are known by now
+                (self.root / two.path).unlink()
+            return measure(data)
+
+        def told(path: str, _: int) -> None:
+            if path == FOLDER:
+                (self.root / other.path).unlink()
+            elif path == f"{ORCHARD}/{DAY}":
+                self.catalog.mark_deleted([ids[two.path], ids[other.path]], round(LATER * 1000))
+
+        report = check(self.root, self.catalog, False, looked, told)
+        self.assertEqual((report.faults, report.good), (0, 1), report)
+
     def test_damaged(self) -> None:
         """A photo that is cut off, grew, or has a bit turned over is told with how; mending
         moves it away whole as it is."""

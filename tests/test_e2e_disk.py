@@ -1,7 +1,6 @@
 """Whatever becomes of the disk: nothing is overwritten, boards are told, and service goes on when
 the disk is back."""
 
-import contextlib
 import os
 import shutil
 import stat
@@ -17,12 +16,10 @@ from camd.store.schema import CatalogError
 from camd.timelapse import TimelapseError, Wish, shoot
 from tests.e2e_boards import V1, V2, Load, lost, photo
 from tests.e2e_daemon import Daemon, DaemonCase
-from tests.e2e_disk import Disk
+from tests.e2e_disk import MIB, Disk, fill
 from tests.e2e_talk import BOOT, Talk
 from tests.film_store import NOON, put
 from tests.tools import tool
-
-MIB = 1024 * 1024
 
 
 class DiskCase(DaemonCase):
@@ -104,15 +101,6 @@ class Full(DiskCase):
             )  # fmt: skip
         self.assertEqual(str(error), "the disk is full")
         self.assertEqual({path.name for path in disk.path.iterdir()}, {"other", "lost+found"})
-
-
-def fill(path: Path) -> None:
-    """A file takes all the room that there is."""
-    with path.open("wb", buffering=0) as file:
-        for size in (MIB, 4096, 1):
-            with contextlib.suppress(OSError):
-                while file.write(bytes(size)):
-                    pass
 
 
 class Away(DiskCase):
@@ -225,8 +213,8 @@ class Foreign(DaemonCase):
         self.assertEqual(board.answer(), "ACK 2")
 
     def test_camera_folder_is_a_link(self) -> None:
-        """A camera's folder that leads out of the store is not followed: nothing is written
-        there."""
+        """A camera's folder that leads out of the store is not followed, be it one that was there
+        and was replaced, or that of a day: nothing is written there."""
         daemon = self.daemon().start()
         outside = daemon.directory / "outside"
         outside.mkdir()
@@ -236,6 +224,15 @@ class Foreign(DaemonCase):
         self.assertEqual(list(outside.rglob("*")), [])
         (daemon.store / "trap").unlink()
         self.assertEqual(board.photo(1, photo(1)), "ACK 1")
+        for folder in (daemon.store / "trap", next((daemon.store / "trap").iterdir())):
+            moved = outside / folder.name
+            folder.rename(moved)
+            folder.symlink_to(moved)
+            self.assertEqual(board.photo(2, photo(2)), "NAK 2 io")
+            folder.unlink()
+            moved.rename(folder)
+        self.assertEqual(board.photo(2, photo(2)), "ACK 2")
+        self.assertEqual(len(daemon.photos()), 2)
 
     def test_flat(self) -> None:
         """The flat layout goes on behind the highest number that was ever used, over restarts,

@@ -3,12 +3,15 @@
 import itertools
 import re
 import signal
+from contextlib import closing
 
+from camd.store.catalog import Catalog
 from tests.e2e_boards import V1, V2, Load, lost, photo
 from tests.e2e_daemon import Daemon, DaemonCase, until
 from tests.e2e_disk import Call, Disk, Trace, Witness
 from tests.e2e_talk import BOOT, Talk
 from tests.pictures import measure
+from tests.publish_world import receipt
 
 LINKS = ("link", "linkat", "rename", "renameat2")
 
@@ -210,6 +213,23 @@ class PowerCut(DaemonCase):
         disk.unmount()
         disk.mount()
         self.assertFalse((disk.path / "careless").exists())
+
+    def test_stars(self) -> None:
+        """What a person has starred is so still, and retention may not have it."""
+        disk = self.disk()
+        path = disk.path / "catalog.sqlite"
+        with closing(Catalog.open(path)) as catalog:
+            catalog.add_many([receipt(seq) for seq in (1, 2)])
+            catalog.checkpoint()
+            one, two = catalog.photos()
+            catalog.star([one.id])
+            catalog.note(two.id, "a wasp?")
+            disk.lose_power()
+        disk.unmount()
+        disk.mount()
+        with closing(Catalog.open(path)) as catalog:
+            photos = catalog.photos()
+        self.assertEqual([(p.starred, p.note) for p in photos], [(True, ""), (False, "a wasp?")])
 
     def test_acknowledged_is_there(self) -> None:
         """After two cuts of the power every acknowledged photo is there once, byte for byte, and

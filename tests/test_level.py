@@ -509,6 +509,18 @@ class Dirty(SynchronousTestCase):
         dirty.add(f"orchard/{DAY}")
         self.assertEqual(self.open().folders, {FOLDER, f"orchard/{DAY}"})
 
+    def test_closed(self) -> None:
+        """What still goes on behind the end does not spoil the list of whoever has it now."""
+        dirty = self.open()
+        dirty.close()
+        heir = self.open()
+        heir.add(FOLDER)
+        for late in (lambda: dirty.add(f"orchard/{DAY}"), dirty.clear):
+            with self.assertRaises(OSError):
+                late()
+        heir.add("")
+        self.assertEqual(self.open().folders, {FOLDER, ""})
+
     def test_threads(self) -> None:
         """Threads that add at once, with turns between, list each folder durably."""
         dirty = self.open()

@@ -2,15 +2,19 @@
 
 import os
 import zlib
+from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.photo import Boot, CameraId, Door, Receipt
+from camd.store import retention
 from camd.store.catalog import Catalog
 from camd.store.entry import Candidate, Totals
 from camd.store.level import DirtyList, level
@@ -29,6 +33,7 @@ from camd.store.retention import (
 from tests.pictures import insects, measure
 
 NOW_MS = 1_786_832_103_000
+LONG_AGO_MS = NOW_MS - 300 * 86_400_000
 HOUR = 3600
 DAY = 24 * HOUR
 GREENHOUSE = CameraId("greenhouse-1")
@@ -151,7 +156,7 @@ class Decisions(SynchronousTestCase):
         """Room is made by thinning old hours, then old days, then by the oldest, and what is
         of today goes last."""
         shelf = [
-            Candidate(id, 1, NOW_MS // DAY_MS * DAY_MS + at, 0, 10, False)
+            Candidate(id, 1, NOW_MS // DAY_MS * DAY_MS + at, LONG_AGO_MS, 10, False)
             for id, at in enumerate(
                 [
                     -9 * DAY_MS, -9 * DAY_MS + 60_000, -9 * DAY_MS + HOUR_MS,
@@ -169,7 +174,7 @@ class Decisions(SynchronousTestCase):
     def test_refused(self) -> None:
         """What could not go is not counted as freed, and not asked for again: others go."""
         then = (NOW_MS // DAY_MS - 9) * DAY_MS
-        shelf = [Candidate(id, 1, then + id, 0, 10, False) for id in range(1, 6)]
+        shelf = [Candidate(id, 1, then + id, LONG_AGO_MS, 10, False) for id in range(1, 6)]
         refused: set[int] = set()
         asked = []
         for photo in decide(lambda: shelf, Policy(max_bytes=20), NOW_MS, 50, refused):
@@ -185,7 +190,7 @@ class Decisions(SynchronousTestCase):
         def photos() -> Iterator[Candidate]:
             for id in range(1, 1000):
                 read.append(id)
-                yield Candidate(id, 1, 0, 0, 10, False)
+                yield Candidate(id, 1, LONG_AGO_MS, LONG_AGO_MS, 10, False)
 
         going = decide(photos, Policy(max_age=1), NOW_MS, 0)
         self.assertEqual([next(going).id for _ in range(3)], [1, 2, 3])
@@ -194,21 +199,29 @@ class Decisions(SynchronousTestCase):
     def test_older_stops(self) -> None:
         """Photos at or behind the limit are not old, the later of two times counting."""
         shelf = [
-            Candidate(1, 1, 5, 9, 1, False),
-            Candidate(2, 1, 6, 10, 1, False),
-            Candidate(3, 1, 10, 3, 1, False),
+            Candidate(1, 1, NOW_MS - 5, NOW_MS - 1, 1, False),
+            Candidate(2, 1, NOW_MS - 4, NOW_MS, 1, False),
+            Candidate(3, 1, NOW_MS, NOW_MS - 7, 1, False),
         ]
-        self.assertEqual([photo.id for photo in older(shelf, 10)], [1])
+        self.assertEqual([photo.id for photo in older(shelf, NOW_MS)], [1])
 
     def test_came_late(self) -> None:
         """A photo that came just now is not thinned, whenever it was taken."""
+        at = NOW_MS - NOW_MS % HOUR_MS
         shelf = [
-            Candidate(1, 1, 0, 0, 1, False),
-            Candidate(2, 1, 1, 1, 1, False),
-            Candidate(3, 1, 2, 60_000, 1, False),
-            Candidate(4, 1, 3, 2, 1, False),
+            Candidate(1, 1, at, at, 1, False),
+            Candidate(2, 1, at + 1, at + 1, 1, False),
+            Candidate(3, 1, at + 2, at + 60_000, 1, False),
+            Candidate(4, 1, at + 3, at + 2, 1, False),
         ]
-        self.assertEqual([photo.id for photo in surplus(shelf, HOUR_MS, 50_000)], [2, 4])
+        self.assertEqual([photo.id for photo in surplus(shelf, HOUR_MS, at + 50_000)], [2, 4])
+
+    def test_no_clock(self) -> None:
+        """Of a photo that came before this machine had learnt the time nobody knows how old it is:
+        age does not take it, want of room does."""
+        shelf = [Candidate(id, 1, 1000 * id, 1000 * id, 1, False) for id in (1, 2)]
+        self.assertEqual(chosen(shelf, Policy(HOUR, 0, HOUR, HOUR)), [])
+        self.assertEqual(chosen(shelf, Policy(max_bytes=1)), shelf[:1])
 
     def test_negative(self) -> None:
         """A negative limit is a mistake, and no limit none."""
@@ -317,6 +330,38 @@ class Sweeping(SynchronousTestCase):
         self.assertEqual([r.more for r in reports], [True, True, False])
         self.assertEqual(self.on_disk(), [])
         self.assertEqual(self.catalog.totals(), {GREENHOUSE: Totals(0, 0)})
+
+    def test_slow_disk(self) -> None:
+        """A sweep that takes long lets others to the catalog, and goes on the next time."""
+        for seq in range(1, 6):
+            self.put(seq, 5 * DAY + seq)
+        clock = count(0, 0.4)
+        self.patch(retention, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+        policies = Policies(each=Policy(max_age=DAY))
+        reports = [self.sweep(policies) for _ in range(2)]
+        self.assertEqual([(r.deleted, r.more) for r in reports], [(4, True), (1, False)])
+
+    def test_little_is_read(self) -> None:
+        """Where there are thousands of cameras: of one of which nothing is to go only a few photos
+        are looked at, and none once the budget is used up."""
+        for seq in range(1, 31):
+            self.put(seq, HOUR - seq)
+        for seq in (1, 2):
+            self.put(seq, 5 * DAY + seq, ORCHARD)
+            self.put(seq, 5 * DAY + seq, CameraId("vineyard"))
+        read: Counter[str] = Counter()
+        candidates = self.catalog.candidates
+
+        def noted(camera: CameraId, *more: Any) -> list[Candidate]:
+            page = candidates(camera, *more)
+            read[camera] += len(page)
+            return page
+
+        self.patch(self.catalog, "candidates", noted)
+        report = self.sweep(Policies(each=Policy(max_age=DAY)), 2)
+        self.assertEqual((report.deleted, report.more), (2, True))
+        self.assertLess(read[GREENHOUSE], 10)
+        self.assertEqual(set(read), {GREENHOUSE, ORCHARD})
 
     def test_changed(self) -> None:
         """A file that is not as camd wrote it, or that is none, stays, and others go for it."""

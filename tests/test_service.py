@@ -126,6 +126,24 @@ class Swept(WebCase):
         self.assertEqual(card()["bytes"], 0)
         self.assertEqual(daemon.photos(), {})
 
+    def test_store_away(self) -> None:
+        """Photos of a store that was moved away, while camd runs, are not taken for gone."""
+        daemon, client = self.web('[store]\nsweep = "1 s"\nmax_bytes = "1 GB"\n')
+        board = self.board(daemon, "trap-1")
+        for seq in (1, 2):
+            self.assertEqual(board.photo(seq, photo(seq)), f"ACK {seq}")
+        away = daemon.directory / "away"
+        daemon.store.rename(away)
+        settings = daemon.config.read_text()
+        for text in (settings.replace("1 GB", "1 B"), settings):
+            daemon.config.write_text(text)
+            daemon.signal(signal.SIGHUP)
+            until(lambda: "retention failed" in daemon.said)
+        until(lambda: daemon.said.count("was read again") == 2)
+        away.rename(daemon.store)
+        self.assertEqual(client.get("/api/v1/cameras/trap-1").json["photos"], 2)
+        self.assertEqual(len(daemon.photos()), 2)
+
 
 class Restarted(DaemonCase):
     """What the daemon knows again after a restart."""

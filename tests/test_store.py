@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import sqlite3
 import stat
 import zlib
 from pathlib import Path
@@ -17,7 +18,10 @@ from twisted.trial.unittest import TestCase
 from camd.config import CameraEntry, Config, Share
 from camd.config.units import Bytes
 from camd.photo import Boot, CameraId, Door, Photo, Reason, Refused
-from camd.store import files
+from camd.store import files, level
+from camd.store import store as the_store
+from camd.store.annotations import Said
+from camd.store.findings import FindingsReader
 from camd.store.store import Store, StoreError
 from tests.e2e_talk import BOOT, picture
 
@@ -150,6 +154,19 @@ class Promises(StoreCase):
         await self.refused(self.store.put(photo(1, picture(9))), Reason.CONFLICT)
         self.assertEqual(self.files(), {})
 
+    async def test_again_before_the_catalog(self) -> None:
+        """The same while the catalog cannot be written, and of more starts of boards than are
+        remembered."""
+        self.patch(the_store, "_REMEMBERED", 1)
+        with sqlite3.connect(self.root / ".camd" / "catalog.sqlite") as other:
+            other.execute("BEGIN IMMEDIATE")
+            first = await self.store.put(photo(1))
+            await self.store.put(photo(1, boot=OTHER_BOOT))
+            again = await self.store.put(photo(1))
+            self.assertEqual(again, evolve(first, again=True))
+            other.rollback()
+        self.assertEqual(len(self.files()), 2)
+
     async def test_out_of_order(self) -> None:
         """Seqs may come in any order, and of any boot."""
         photos = [
@@ -239,6 +256,22 @@ class FailingDisk(StoreCase):
         self.assertTrue((await self.store.put(photo(2, received=NOW + 9))).again)
         self.assertEqual(len(self.files()), 2)
 
+    async def test_no_memory(self) -> None:
+        """A photo on which its writer failed, for whatever reason, is taken when it comes again;
+        whoever sent it a second time meanwhile is told, too."""
+
+        def fails(*_: Any) -> None:
+            raise MemoryError
+
+        failure = self.patch(files, "write_all", fails)
+        first, second = self.store.put(photo(1)), self.store.put(photo(1))
+        for stored in (first, second):
+            with self.assertRaises(MemoryError):
+                await stored
+        failure.restore()
+        self.assertFalse((await self.store.put(photo(1))).again)
+        self.assertEqual(len(self.files()), 1)
+
     async def test_new_folder(self) -> None:
         """A new folder whose name could not be synced is none: it is made anew."""
         self.failing(files, "fsync_directory", "/trap")
@@ -292,6 +325,68 @@ class Names(StoreCase):
             self.store.forget_folders()
             receipt = await self.store.put(photo(seq))
             self.assertEqual(receipt.path.split("/")[1], day, (zone, session))
+
+
+class Flat(StoreCase):
+    """Numbers, and what they are numbers of."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.log = self.root / ".camd" / "flat.log"
+
+    async def restart(self) -> None:
+        await self.shut(self.store)
+        self.configure(layout="flat")
+        self.store = self.open()
+
+    async def crash(self) -> None:
+        """The catalog is lost, and the store opened again."""
+        await self.shut(self.store)
+        (self.root / ".camd" / "catalog.sqlite").unlink()
+        self.store = self.open()
+
+    async def test_torn_line(self) -> None:
+        """A line that a power cut tore does not spoil the next photo's."""
+        await self.restart()
+        await self.store.put(photo(1))
+        await self.shut(self.store)
+        with self.log.open("a") as log:
+            log.write("0002 trap 00c0ff")
+        self.store = self.open()
+        await self.store.put(photo(2))
+        await self.crash()
+        self.assertTrue((await self.store.put(photo(2))).again)
+        self.assertEqual(sorted(self.files()), ["0001.jpg", "0002.jpg"])
+
+    async def test_no_room(self) -> None:
+        """A line of which the disk takes but a part is finished, or its photo refused; the next
+        one is whole again."""
+        await self.restart()
+        writev, write = os.writev, os.write
+        state = "short"
+
+        def noting(fd: int) -> bool:
+            return state != "room" and os.readlink(f"/proc/self/fd/{fd}") == str(self.log)
+
+        def some(fd: int, chunks: Any) -> int:
+            return write(fd, b"".join(chunks)[:9]) if noting(fd) else writev(fd, chunks)
+
+        def rest(fd: int, data: Any) -> int:
+            if state == "full" and noting(fd):
+                raise OSError(errno.ENOSPC, "no room")
+            return write(fd, data[:9] if noting(fd) else data)
+
+        self.patch(os, "writev", some)
+        self.patch(os, "write", rest)
+        await self.store.put(photo(1))
+        state = "full"
+        await self.refused(self.store.put(photo(2)), Reason.FULL)
+        state = "room"
+        await self.store.put(photo(2))
+        await self.crash()
+        for seq in (1, 2):
+            self.assertTrue((await self.store.put(photo(seq))).again)
+        self.assertEqual(sorted(self.files()), ["0001.jpg", "0003.jpg"])
 
 
 class Life(StoreCase):
@@ -354,6 +449,33 @@ class Life(StoreCase):
         store = await self.crashed()
         self.assertEqual(store.last(CAMERA, Boot(BOOT)), 2)
         self.assertTrue((await store.put(photo(2))).again)
+
+    async def test_unreadable(self) -> None:
+        """What cannot be read at the start behind a crash is found by the next one, however long
+        camd ran in between, and with it what was said of it."""
+        receipt = await self.store.put(photo(1))
+        await self.store.annotate(Said(receipt.key, (), True))
+        opened = level.open_folder
+
+        def fails(root: Path, path: str) -> int:
+            if path == "trap/2026-08-15":
+                raise OSError(errno.EIO, "the disk fails")
+            return opened(root, path)
+
+        failure = self.patch(level, "open_folder", fails)
+        store = await self.crashed()
+        self.assertIsNone(store.find(receipt.key))
+        self.assertTrue(await store.shorten())
+        await self.shut(store)
+        failure.restore()
+        store = self.open()
+        self.assertTrue((await store.put(photo(1, received=NOW + 9))).again)
+        entry = store.reader.find(receipt.key)
+        assert entry is not None
+        found = FindingsReader(store.reader).of(entry.id)
+        self.assertTrue(found and found.done)
+        await self.shut(store)
+        self.assertEqual((self.root / ".camd" / "dirty").read_text(), "")
 
     async def test_leftovers(self) -> None:
         """What a crash left unfinished is removed at the start; what is not camd's stays."""

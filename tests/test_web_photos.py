@@ -15,6 +15,7 @@ from twisted.web.http import Request
 from twisted.web.test.requesthelper import DummyChannel
 
 from camd.photo import parse_photo_id, photo_id
+from camd.store.folders import OWN
 from camd.thumbnails import NoPictureError, Thumbnails, available, rounded, shrunk
 from camd.web.answers import Problem, Query
 from camd.web.auth import NOBODY
@@ -25,8 +26,9 @@ from camd.web.telemetry import Ring
 from camd.wire import jpeg
 from tests.e2e_boards import photo
 from tests.e2e_daemon import until
+from tests.e2e_disk import Disk, fill
 from tests.pictures import insects
-from tests.web_client import BOOT, WebCase
+from tests.web_client import BOOT, WEB, Client, WebCase, port_of
 
 ONE = "/api/v1/photos/{photo}"
 
@@ -237,6 +239,40 @@ class PhotosTests(WebCase):
         page = client.get("/api/v1/photos").json["photos"]
         self.assertEqual([each["id"] for each in page], others[::-1])
         self.assertEqual(client.get("/api/v1/cameras/trap-1").json["photos"], 2)
+
+    def test_full_disk(self) -> None:
+        """What cannot be written down is no mistake of camd's, and can be when there is room."""
+        disk = Disk(self.directory(), 24)
+        self.addCleanup(disk.unmount)
+        daemon = self.daemon("store.keep_free = 0", "--web", WEB, store=disk.path / "store")
+        client = Client(port_of(daemon.start()))
+        first, *_ = self.fill(daemon)
+        client.sign_in()
+        other = disk.path / "other"
+        fill(other)
+        path, change = f"/api/v1/photos/{first}", {"note": "x" * 4000}
+        self.held("PATCH", ONE, client.ask("PATCH", path, change), 503)
+        self.assertNotIn("Traceback", daemon.said)
+        other.unlink()
+        self.held("PATCH", ONE, client.ask("PATCH", path, change), 200)
+
+    def test_store_away(self) -> None:
+        """While the store is somewhere else nothing is taken for gone, nor written elsewhere."""
+        daemon, client = self.web()
+        first, *_ = self.fill(daemon)
+        client.sign_in()
+        path, away = f"/api/v1/photos/{first}", daemon.directory / "away"
+        said = {"annotations": [], "done": True}
+        daemon.store.rename(away)
+        (daemon.store / OWN).mkdir(parents=True)
+        self.held("DELETE", ONE, client.ask("DELETE", path), 503)
+        self.assertEqual(client.ask("PUT", f"{path}/annotations", said).status, 503)
+        self.assertEqual(list((daemon.store / OWN).iterdir()), [])
+        (daemon.store / OWN).rmdir()
+        daemon.store.rmdir()
+        away.rename(daemon.store)
+        self.assertEqual(client.ask("PUT", f"{path}/annotations", said).status, 200)
+        self.assertEqual(client.get(f"{path}/image").status, 200)
 
     def test_another_file_in_its_place(self) -> None:
         """What is not the file that was stored is neither shown nor deleted."""

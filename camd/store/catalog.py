@@ -286,8 +286,8 @@ class Catalog(CatalogReader):
     """The catalog, to be written to.
 
     What a method wrote is found by every connection when the method returns, and survives a
-    crash of the program; a power cut may take all that came after the last `checkpoint`,
-    though never half of a call.
+    crash of the program; a power cut may take all that came after the last `checkpoint`, though
+    never half of a call, and not what people said, by `star` and `note`, nor what came before.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -449,9 +449,10 @@ class Catalog(CatalogReader):
 
     def star(self, ids: Iterable[int], starred: bool = True) -> int:
         """These photos are starred, or no longer; retention leaves what is starred alone."""
-        return self._many(
-            "UPDATE photos SET starred = ? WHERE id = ?", ((int(starred), id) for id in ids)
-        )
+        with self._safely():
+            return self._many(
+                "UPDATE photos SET starred = ? WHERE id = ?", ((int(starred), id) for id in ids)
+            )
 
     def label(self, ids: Iterable[int], labelled: bool = True) -> int:
         """These photos have labels, or no longer; retention leaves what is labelled alone."""
@@ -461,7 +462,8 @@ class Catalog(CatalogReader):
 
     def note(self, id: int, text: str) -> bool:
         """The photo has this note, ``""`` for none. :returns: whether there is such a photo."""
-        return self._many("UPDATE photos SET note = ? WHERE id = ?", [(text, id)]) > 0
+        with self._safely():
+            return self._many("UPDATE photos SET note = ? WHERE id = ?", [(text, id)]) > 0
 
     def save_camera_states(self, states: Iterable[CameraState]) -> None:
         """What `load_camera_states` will say of these cameras; the others stay.
@@ -494,10 +496,16 @@ class Catalog(CatalogReader):
 
         :returns: False where a reader was in the way for ten seconds: then try again later.
         """
+        with self._safely():
+            busy = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        return bool(busy == 0)
+
+    @contextmanager
+    def _safely(self) -> Iterator[None]:
+        """What is committed in here survives a power cut."""
         with told(self.path):
             self._connection.execute("PRAGMA synchronous = FULL")
             try:
-                busy = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                yield
             finally:
                 self._connection.execute("PRAGMA synchronous = NORMAL")
-        return bool(busy == 0)

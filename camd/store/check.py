@@ -90,7 +90,7 @@ def check(
     """What is wrong with the store *root*, and, with *fix*, is put right.
 
     To fix, nobody may be writing photos. Without fixing somebody may; what came in meanwhile
-    may then be told as unknown.
+    may then be told as unknown. What retention deleted meanwhile is not missing.
 
     :param measure: tells the pixels of a whole JPEG.
     :param progress: is called as by `level`; `Catalog.totals` tells how many files to expect.
@@ -122,7 +122,7 @@ class _Check:
         self.now = now
         self.report = CheckReport()
         self.numbers: dict[int, FlatLine] = {}
-        self.lost: list[int] = []
+        self.lost: list[tuple[str, int]] = []
 
     def run(self) -> CheckReport:
         self.report.database = self.catalog.quick_check()
@@ -136,6 +136,8 @@ class _Check:
             self.tell(path)
         if self.fix:
             self.catalog.rebuilt()
+        else:
+            self.report.missing = [where for where, id in self.lost if not self.deleted(id)]
         return self.report
 
     def tell(self, path: str) -> None:
@@ -143,7 +145,6 @@ class _Check:
             self.progress(path, self.report.files)
 
     def folder(self, path: str) -> None:
-        self.lost = []
         known = self.catalog.names_in(path)
         try:
             folder = open_folder(self.root, path)
@@ -167,7 +168,12 @@ class _Check:
 
     def missing(self, where: str, id: int) -> None:
         self.report.missing.append(where)
-        self.lost.append(id)
+        self.lost.append((where, id))
+
+    def deleted(self, id: int) -> bool:
+        """Whether the catalog has it so by now."""
+        entry = self.catalog.entry(id)
+        return entry is None or entry.deleted_ms is not None
 
     def file(self, folder: int, path: str, name: str, regular: bool, id: int | None) -> None:
         where = f"{path}/{name}" if path else name
@@ -189,6 +195,9 @@ class _Check:
             self.report.damaged[where] = str(error)
             if self.fix:
                 self.put_away(folder, path, name)
+        except FileNotFoundError:  # since the folder was listed
+            if entry is not None:
+                self.missing(where, entry.id)
         except OSError as error:
             self.report.unreadable[where] = str(error.strerror)
 
@@ -245,6 +254,8 @@ class _Check:
 
     def mend(self, path: str) -> None:
         """The catalog has what is in the folder now, and leftovers are gone."""
-        self.report.fixed += self.catalog.mark_deleted(self.lost, round(self.now() * 1000))
+        lost = (id for _, id in self.lost)
+        self.report.fixed += self.catalog.mark_deleted(lost, round(self.now() * 1000))
+        self.lost.clear()
         done = level(self.root, self.catalog, [path], self.measure, now=self.now)
         self.report.fixed += done.added + done.restored + done.leftovers

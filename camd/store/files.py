@@ -10,6 +10,7 @@ import errno
 import os
 import secrets
 import stat
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import count
@@ -249,7 +250,7 @@ class Files:
     def _open(self, part: str, folder: str) -> int:
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
         self.announce(folder)
-        if folder in self._ready:
+        if folder in self._ready and not self._leads_away(folder):
             try:
                 return os.open(part, flags, FILE_MODE)
             except FileNotFoundError:
@@ -259,6 +260,11 @@ class Files:
         fd = os.open(part, flags, FILE_MODE)
         self._ready.add(folder)
         return fd
+
+    def _leads_away(self, folder: str) -> bool:
+        """Whether somebody has put a link in its way since: what is behind one is not found."""
+        camera = folder.partition("/")[0]
+        return bool(folder) and any(map(os.path.islink, map(self._folder, (camera, folder))))
 
     def _link(self, opened: _Open) -> None:
         """A name that nobody had. Where the right one is taken, by a file that camd does not
@@ -294,6 +300,31 @@ class Files:
 
     def _folder(self, folder: str) -> str:
         return f"{self.root}/{folder}" if folder else str(self.root)
+
+
+@define(eq=False)
+class FlatLog:
+    """``.camd/flat.log``: what is noted there is there for good, in a line of its own."""
+
+    path: Path
+    _lock: threading.Lock = field(factory=threading.Lock)
+
+    def note(self, line: str) -> None:
+        """:raises OSError: it could not be written down."""
+        # Opened for each line: of a write that failed every descriptor is told, but only once.
+        fd = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
+        try:
+            with self._lock:
+                write_all(fd, [b"" if _ends_whole(fd) else b"\n", f"{line}\n".encode("ascii")])
+            os.fdatasync(fd)
+        finally:
+            os.close(fd)
+
+
+def _ends_whole(fd: int) -> bool:
+    """Whether the last line has its end, as after a power cut or on a full disk it may not."""
+    size = os.fstat(fd).st_size
+    return not size or os.pread(fd, 1, size - 1) == b"\n"
 
 
 @define(eq=False)

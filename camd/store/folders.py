@@ -9,6 +9,7 @@ import re
 import stat
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -84,19 +85,27 @@ def read_flat_log(root: Path) -> dict[int, FlatLine]:
 
     :raises OSError: the log is there and cannot be read.
     """
+    latest = {(said.camera, said.boot, said.seq): said for said in _flat_lines(root)}
+    return {said.number: said for said in latest.values()}
+
+
+def highest_number(root: Path) -> int:
+    """The highest number that camd ever gave to a photo of the flat store *root*, or 0.
+
+    :raises OSError: as `read_flat_log`.
+    """
+    return max((said.number for said in _flat_lines(root)), default=0)
+
+
+def _flat_lines(root: Path) -> Iterator[FlatLine]:
     try:
         text = (root / OWN / "flat.log").read_text("ascii", "replace")
     except FileNotFoundError:
-        return {}
-    latest: dict[tuple[str, str, int], FlatLine] = {}
+        return
     # Without its end, the last line may be the beginning of a longer one.
     for line in text.split("\n")[:-1]:
-        try:
-            said = FlatLine.parse(line)
-        except ValueError:
-            continue
-        latest[said.camera, said.boot, said.seq] = said
-    return {said.number: said for said in latest.values()}
+        with suppress(ValueError):
+            yield FlatLine.parse(line)
 
 
 def is_day(name: str) -> bool:

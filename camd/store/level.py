@@ -5,6 +5,7 @@ power cut, in which folders there may be photos that the catalog on the disk doe
 `level` looks through these, `rebuild` through all.
 """
 
+import errno
 import os
 import threading
 import time
@@ -46,6 +47,7 @@ class DirtyList:
     whose `add` came before is in the catalog; `Catalog.checkpoint`; `clear`. Where one thread
     does all of it between two batches there is nothing to wait for.
 
+    :ivar owed: folders that stay listed until the next start, whatever is cleared.
     :ivar whole: False where there was no file, or lines in it made no sense, so that folders
         may be missing: the whole store is to be looked through. It stays so until `clear`.
     """
@@ -57,7 +59,9 @@ class DirtyList:
         self._before: set[str] = set()
         self._since: set[str] = set()
         self._broken = False
+        self._closed = False
         self._fd = -1
+        self.owed: frozenset[str] = frozenset()
         self.whole = True
         self._read()
         # Written anew rather than appended to: what a power cut left of its end is gone.
@@ -118,28 +122,32 @@ class DirtyList:
             self._since = set()
 
     def clear(self) -> None:
-        """Only what was added since the last `turn` is listed; nothing is lost by a failure.
+        """Only what was added since the last `turn`, or is owed, is listed; nothing is lost by a
+        failure.
 
         :raises OSError: the shorter list could not be written; the longer one holds on.
         """
         with self._lock:
             whole, self.whole = self.whole, True
             try:
-                self._rewrite(self._since)
+                self._rewrite(self._since | self.owed)
             except BaseException:
                 self.whole = whole
                 raise
-            self._before = set()
+            self._before = set(self.owed)
 
     def close(self) -> None:
-        """The file is closed; what is listed stays listed."""
+        """The file is closed, and is another process's: what is listed stays listed, and nothing
+        is written any more."""
         with self._lock:
             if self._fd >= 0:
                 os.close(self._fd)
             self._fd = -1
-            self._broken = True
+            self._broken = self._closed = True
 
     def _rewrite(self, folders: Iterable[str]) -> None:
+        if self._closed:
+            raise OSError(errno.EBADF, "the store was closed", str(self._path))
         self._broken = True
         new = self._path.with_name(self._path.name + ".new")
         new.unlink(missing_ok=True)
@@ -189,6 +197,7 @@ class LevelReport:
     :ivar broken: paths of files of ours that are no whole JPEG; left alone.
     :ivar foreign: files that camd did not make, or that are a second copy; left alone.
     :ivar unreadable: paths that could not be read, and why; left alone.
+    :ivar owed: the folders in which those are.
     """
 
     folders: int = 0
@@ -200,6 +209,7 @@ class LevelReport:
     foreign: int = 0
     broken: list[str] = field(factory=list)
     unreadable: list[str] = field(factory=list)
+    owed: set[str] = field(factory=set)
 
 
 def level(
@@ -260,10 +270,9 @@ class _Levelling:
         self.found: dict[FrameKey, Receipt] = {}
 
     def run(self, folders: Iterable[str]) -> LevelReport:
-        numbers = read_flat_log(self.root)
         os.close(open_folder(self.root, ""))
         for path in folders:
-            self.folder(path, numbers)
+            self.folder(path, {} if path else read_flat_log(self.root))
             if self.progress is not None:
                 self.progress(path, self.report.files)
         return self.report
@@ -277,7 +286,7 @@ class _Levelling:
         except FileNotFoundError:
             pass
         except OSError as error:
-            self.report.unreadable.append(f"{path}: {error.strerror}")
+            self.unreadable(path, path, error)
             return
         else:
             try:
@@ -288,12 +297,16 @@ class _Levelling:
                     if self.progress is not None and self.report.files % 100 == 0:
                         self.progress(path, self.report.files)
             except OSError as error:
-                self.report.unreadable.append(f"{path}: {error.strerror}")
+                self.unreadable(path, path, error)
                 return
             finally:
                 self.enter(folder)
                 os.close(folder)
         self.report.gone += self.catalog.mark_deleted(gone.values(), self.now_ms)
+
+    def unreadable(self, path: str, where: str, error: OSError) -> None:
+        self.report.unreadable.append(f"{where}: {error.strerror}")
+        self.report.owed.add(path)
 
     def file(
         self, folder: int, path: str, name: str, regular: bool, numbers: dict[int, FlatLine]
@@ -312,7 +325,7 @@ class _Levelling:
         except Broken:
             self.report.broken.append(where)
         except OSError as error:
-            self.report.unreadable.append(f"{where}: {error.strerror}")
+            self.unreadable(path, where, error)
         else:
             if receipt.key in self.found or len(self.found) >= BATCH:
                 self.enter(folder)
@@ -326,8 +339,8 @@ class _Levelling:
         try:
             os.fsync(folder)
         except OSError as error:
-            lost = (receipt.path for receipt in self.found.values())
-            self.report.unreadable += [f"{path}: {error.strerror}" for path in lost]
+            for receipt in self.found.values():
+                self.unreadable(receipt.path.rpartition("/")[0], receipt.path, error)
             self.found.clear()
             return
         new: list[Receipt] = []

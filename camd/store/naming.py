@@ -12,7 +12,7 @@ from attrs import frozen
 from camd.photo import Boot, CameraId, is_camera_id
 
 OLDEST_SANE = 1_577_836_800.0
-"""2020-01-01: a board that says earlier has not learnt the time."""
+"""2020-01-01: who says earlier, a board or this machine, has not learnt the time."""
 
 AHEAD_SANE = 86_400.0
 """Seconds that a board's clock may run ahead of ours and still be believed."""

@@ -6,6 +6,7 @@ files at a time. Both belong to a thread of their own, with a `Catalog` of its o
 
 import os
 import stat
+import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -16,9 +17,17 @@ from camd.store.catalog import Catalog
 from camd.store.entry import Candidate, Cursor, Entry
 from camd.store.folders import open_folder
 from camd.store.level import DirtyList
+from camd.store.naming import OLDEST_SANE
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+OLDEST_SANE_MS = round(OLDEST_SANE * 1000)
+
+LONGEST = 1.0
+"""Seconds that pass, from the first photo that goes, until a sweep lets others to the catalog."""
+
+FIRST_PAGE, PAGE = 8, 1000
+"""Photos that are read from the catalog at once."""
 
 PRESSURE = ((HOUR_MS, DAY_MS), (DAY_MS, 7 * DAY_MS))
 """Where room is wanted: one photo is left of each (so long), where older than (so long);
@@ -30,7 +39,8 @@ class Policy:
     """How long photos stay; 0 stands for no limit.
 
     A photo is as old as the later of two times tells: when it was taken, and when it came. A
-    board whose clock is slow, or that comes home with a full card, loses nothing by it.
+    board whose clock is slow, or that comes home with a full card, loses nothing by it. When this
+    machine's own clock was not set yet, nobody knows how old it is, and only want of room takes it.
 
     :ivar max_age: seconds; older photos go.
     :ivar max_bytes: of all photos' files together, those included that may not go.
@@ -117,11 +127,12 @@ def decide(
 
 
 def older(photos: Iterable[Candidate], before_ms: int) -> Iterator[Candidate]:
-    """Those of *photos*, which are ordered by time, that were taken and came before then."""
+    """Those of *photos*, which are ordered by time, that were taken and came before then, as far
+    as that is known."""
     for photo in photos:
         if photo.taken_ms >= before_ms:
             return
-        if photo.received_ms < before_ms:
+        if OLDEST_SANE_MS <= photo.received_ms < before_ms:
             yield photo
 
 
@@ -137,7 +148,7 @@ def surplus(photos: Iterable[Candidate], every_ms: int, before_ms: int) -> Itera
         slot = photo.taken_ms // every_ms
         if latest.get(photo.camera) != slot:
             latest[photo.camera] = slot
-        elif photo.received_ms < before_ms:
+        elif OLDEST_SANE_MS <= photo.received_ms < before_ms:
             yield photo
 
 
@@ -170,7 +181,8 @@ def sweep(
     *,
     dirty: DirtyList | None = None,
 ) -> SweepReport:
-    """At most *budget* photos that are to go are gone, from the disk and then the catalog.
+    """At most *budget* photos that are to go are gone, from the disk and then the catalog; fewer
+    where the disk is slow, and takes more than `LONGEST`.
 
     Called again while its report says *more*, it comes to an end. Interrupted anywhere it
     leaves photos that the catalog has and the disk has not; the next sweep finds these, and
@@ -184,6 +196,9 @@ def sweep(
     work = _Sweep(catalog, root, round(now * 1000), budget, dirty)
     totals = catalog.totals()
     for camera, total in totals.items():
+        if work.left <= 0:
+            work.report.more = True
+            return work.report
         work.apply(camera, policies.of(camera), total.bytes)
     work.apply(None, policies.overall, sum(total.bytes for total in totals.values()))
     return work.report
@@ -218,6 +233,7 @@ class _Sweep:
         self.root = root
         self.now_ms = now_ms
         self.left = budget
+        self.end = 0.0
         self.dirty = dirty
         self.report = SweepReport()
         self.refused: set[int] = set()
@@ -242,10 +258,13 @@ class _Sweep:
             self.settle()
 
     def photos(self, camera: CameraId | None) -> Iterator[Candidate]:
+        # Of most cameras nothing is to go, as the first few say already.
         after: Cursor | None = None
-        while page := self.catalog.candidates(camera, after):
+        limit = FIRST_PAGE
+        while page := self.catalog.candidates(camera, after, limit):
             yield from page
             after = (page[-1].taken_ms, page[-1].id)
+            limit = PAGE
 
     def remove(self, id: int) -> None:
         # Looked up again: it may have been starred since the page was read.
@@ -262,7 +281,9 @@ class _Sweep:
             self.refused.add(id)
             self.report.refused.append(f"{entry.path}: {error.strerror or error}")
             return
-        self.left -= 1
+        now = time.monotonic()
+        self.end = self.end or now + LONGEST
+        self.left = self.left - 1 if now < self.end else 0
         self.freed += entry.size
         self.unlinked.setdefault(folder, []).append(id)
         if there:

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from camd.config import Config
 from camd.findings import Findings
@@ -26,14 +27,16 @@ from camd.store.annotations import AnnotationJournal, Said
 from camd.store.catalog import Catalog, CatalogReader
 from camd.store.commit import CallFromThread, GroupCommit
 from camd.store.files import (
+    FILE_MODE,
     Files,
+    FlatLog,
     FlatNumbers,
     Job,
     Outcome,
     fsync_directory,
     make_directory,
 )
-from camd.store.folders import read_flat_log
+from camd.store.folders import highest_number
 from camd.store.keeper import Keeper
 from camd.store.level import DirtyList, LevelReport, level, rebuild
 from camd.store.naming import moment, session_day
@@ -51,6 +54,10 @@ _SLOT = 900
 """Seconds; every time zone's midnight is a multiple of this."""
 
 _REMEMBERED = 50_000
+
+_UNREAD = "photos unread"
+"""Of this name the catalog knows whether it lacks photos that could not be read at the last start:
+of what was said of them, it was told in vain."""
 
 
 class StoreError(Exception):
@@ -215,6 +222,11 @@ class Store:
         if self._opened:
             self.close(1.0)
 
+    def check(self) -> None:
+        """:raises OSError: what lies at *root* is not, or is no longer, the store that was opened:
+        nothing there is to be changed, and what is missing there is not gone."""
+        self._lock.check()
+
     def _keep_free(self, size: int) -> int:
         return self.config().store.keep_free.of(size)
 
@@ -227,12 +239,17 @@ class Store:
     def _level(self, catalog: Catalog, dirty: DirtyList) -> LevelReport:
         started = time.monotonic()
         anew = catalog.rebuild_owed or not dirty.whole
+        late = catalog.recall(_UNREAD) == "yes"
         if anew:
             report = rebuild(self.root, catalog, _measure)
         else:
             report = level(self.root, catalog, dirty.folders, _measure)
+        dirty.owed = frozenset(report.owed)
         dirty.turn()
-        AnnotationJournal(self.root).catch_up(catalog, anew and report.added > 0)
+        journal = AnnotationJournal(self.root)
+        journal.catch_up(catalog, (anew or late) and report.added > 0)
+        if late != bool(report.owed):
+            catalog.remember(_UNREAD, "yes" if report.owed else "no")
         if catalog.checkpoint():
             dirty.clear()
         if report.added or report.gone or report.broken or report.leftovers:
@@ -242,19 +259,19 @@ class Store:
                 added=report.added, gone=report.gone, leftovers=report.leftovers,
                 broken=len(report.broken), seconds=time.monotonic() - started,
             )  # fmt: skip
+        if report.unreadable:
+            log.error(
+                "{count} files or folders could not be read; camd looks again when it starts the "
+                "next time: {first}",
+                count=len(report.unreadable), first=report.unreadable[0],
+            )  # fmt: skip
         return report
 
     def _flat_numbers(self) -> FlatNumbers:
-        noted = max(read_flat_log(self.root), default=0)
-        path = self.own / "flat.log"
-        fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        notes = FlatLog(self.own / "flat.log")
+        notes.path.touch(FILE_MODE)
         fsync_directory(self.own)
-
-        def note(line: str) -> None:
-            os.write(fd, line.encode("ascii") + b"\n")
-            os.fdatasync(fd)
-
-        return FlatNumbers.after(self.root, noted, note)
+        return FlatNumbers.after(self.root, highest_number(self.root), notes.note)
 
     # ---- photos
 
@@ -265,7 +282,6 @@ class Store:
         (camera, boot, seq) is refused: ``conflict``.
         """
         key = photo.key
-        done: Deferred[Receipt]
         if photo.door is not Door.V1:  # there, every connection draws a boot of its own
             flying = self._flying.get(key)
             if flying is not None:
@@ -279,8 +295,9 @@ class Store:
             self._folder(photo.camera, when), photo.camera, when, photo.boot, photo.seq,
             photo.received, photo.chunks,
         )  # fmt: skip
-        done = self._commit.put(job).addCallback(self._through, photo, when)
-        return done
+        return self._commit.put(job).addCallbacks(
+            self._through, self._failed, callbackArgs=(photo, when), errbackArgs=(photo,)
+        )
 
     def find(self, key: FrameKey) -> Receipt | None:
         """The receipt of a photo that was stored, be it deleted since."""
@@ -320,8 +337,13 @@ class Store:
         :param check: called in the catalog's thread right before; what it raises is what the
             Deferred fails with, and nothing was said.
         """
-        journal = AnnotationJournal(self.root)
-        return self.ask(lambda catalog: journal.say(catalog, [said], lambda: check(catalog))[0])
+
+        def work(catalog: Catalog) -> Findings | None:
+            self.check()
+            journal = AnnotationJournal(self.root)
+            return journal.say(catalog, [said], lambda: check(catalog))[0]
+
+        return self.ask(work)
 
     def shorten(self) -> "Deferred[bool]":
         """What a crash leaves to be looked through is as little as can be. False where a reader
@@ -340,7 +362,7 @@ class Store:
         highest = self._highest.get(start)
         if highest is None:
             highest = self.last(*start)
-        if photo.seq > highest:
+        if photo.seq > highest and photo.key not in self._recent:
             _note(self._highest, start, photo.seq)
             return None
         return self.find(photo.key)
@@ -364,6 +386,12 @@ class Store:
             self.duplicates += 1
             done.callback(_once_more(known))
         return done
+
+    def _failed(self, failure: Failure, photo: Photo) -> Failure:
+        """By a mistake of ours, or for want of memory: it may come again."""
+        for waiter in self._flying.pop(photo.key, (0, ()))[1]:
+            waiter.errback(failure)
+        return failure
 
     def _through(self, outcome: Outcome, photo: Photo, when: float) -> Receipt:
         _, waiters = self._flying.pop(photo.key, (0, ()))

@@ -186,7 +186,12 @@ class Photos:
                 return None
             if entry.starred or entry.labelled:
                 raise Problem(409, "it is starred or labelled: take that away first")
-            report = delete(catalog, store.root, entry.id, time.time(), dirty=store.dirty)
+            try:
+                store.check()
+                report = delete(catalog, store.root, entry.id, time.time(), dirty=store.dirty)
+            except OSError as error:
+                log.error("{photo} cannot be deleted: {why}", photo=entry.path, why=str(error))
+                raise Problem(503, "the disk cannot be written", Retry_After="10") from None
             if report.refused:
                 log.warn("{what}", what=report.refused[0])
                 raise Problem(409, "its file is not as it was stored, and was left alone")

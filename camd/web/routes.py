@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from camd.access import May
 from camd.config import Config
 from camd.photo import CameraId, FrameKey, is_camera_id, parse_photo_id
+from camd.store.schema import CatalogError
 from camd.web.answers import Answer, Problem, Query, loads
 from camd.web.auth import NOBODY, Guard, Who
 from camd.web.server import Request
@@ -179,8 +180,13 @@ async def _call(handler: Handler, ask: Ask) -> Answer:
 
 
 def _problem(failure: Any, request: Request) -> None:
-    failure.trap(Problem)
-    request.problem(failure.value)
+    problem = failure.value
+    if failure.check(CatalogError):
+        log.error("a request failed: {why}", why=str(problem))
+        problem = Problem(503, "the catalog cannot be read or written", Retry_After="10")
+    else:
+        failure.trap(Problem)
+    request.problem(problem)
 
 
 def _part(raw: bytes) -> str:
