@@ -93,8 +93,8 @@ def refused(error: OSError) -> Refused:
     return Refused(reason, f"{error.strerror or error} ({error.filename or 'no file'})")
 
 
-def fsync_directory(path: Path | str) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def fsync_directory(path: Path | str, flags: int = 0) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | flags)
     try:
         os.fsync(fd)
     finally:
@@ -250,7 +250,7 @@ class Files:
     def _open(self, part: str, folder: str) -> int:
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
         self.announce(folder)
-        if folder in self._ready and not self._leads_away(folder):
+        if folder in self._ready:
             try:
                 return os.open(part, flags, FILE_MODE)
             except FileNotFoundError:
@@ -260,11 +260,6 @@ class Files:
         fd = os.open(part, flags, FILE_MODE)
         self._ready.add(folder)
         return fd
-
-    def _leads_away(self, folder: str) -> bool:
-        """Whether somebody has put a link in its way since: what is behind one is not found."""
-        camera = folder.partition("/")[0]
-        return bool(folder) and any(map(os.path.islink, map(self._folder, (camera, folder))))
 
     def _link(self, opened: _Open) -> None:
         """A name that nobody had. Where the right one is taken, by a file that camd does not
@@ -287,7 +282,9 @@ class Files:
         self, folder: str, members: list[_Open], outcomes: list[Outcome | None]
     ) -> None:
         try:
-            fsync_directory(self._folder(folder))
+            if folder:
+                self._own(folder.partition("/")[0])
+            fsync_directory(self._folder(folder), os.O_NOFOLLOW if folder else 0)
         except OSError as error:
             for opened in members:
                 outcomes[opened.at] = refused(error)
@@ -297,6 +294,13 @@ class Files:
             return
         for opened in members:
             outcomes[opened.at] = f"{folder}/{opened.name}" if folder else opened.name
+
+    def _own(self, camera: str) -> None:
+        """:raises OSError: a link has come in the place of its folder while camd ran: what lies
+        behind a link is not found again."""
+        path = self._folder(camera)
+        if os.path.islink(path):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
 
     def _folder(self, folder: str) -> str:
         return f"{self.root}/{folder}" if folder else str(self.root)
