@@ -14,6 +14,7 @@ from typing import Any
 
 import frictionless
 import yaml
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
@@ -373,6 +374,22 @@ class CocoTests(ExportCase):
             names = {each["file_name"] for each in coco.loadImgs(coco.getImgIds())}
             self.assertEqual(names, set(os.listdir(self.target / "images" / side)))
         self.assertEqual(len(train.imgs) + len(val.imgs), 24)
+
+    def test_turned(self) -> None:
+        """Of a photo that lies on its side, size and boxes are those of the picture upright."""
+        data = self.file(1).read_bytes()
+        exif = b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0"
+        turned = data[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2) + exif + data[2:]
+        receipt = evolve(self.put(GREENHOUSE, 13), size=len(turned))
+        (self.root / receipt.path).write_bytes(turned)
+        self.catalog.add_many([receipt])
+        self.found(13, fly(0.25))
+        self.export(self.coco)
+        coco = self.read("instances.json")
+        (image,) = coco.loadImgs(coco.getImgIds())
+        self.assertEqual((image["width"], image["height"]), SIZE[::-1])
+        (thing,) = coco.loadAnns(coco.getAnnIds())
+        self.assertEqual(thing["bbox"], [16, 48, 8, 24])
 
 
 class CamtrapTests(ExportCase):

@@ -223,6 +223,8 @@ class Pictures(SynchronousTestCase):
             (plain(60), set()), (whole[: len(whole) // 2], {Flag.BROKEN}), (b"junk", {Flag.BROKEN}),
         ):  # fmt: skip
             self.assertEqual(look(jpeg), wanted)
+        for size in ((1, 1), (7, 9), (320, 3), (3, 320)):
+            self.assertEqual(look(plain(60, size)), set())
         self.assertEqual(judged([0] * 256), {Flag.DARK})
         self.assertRaises(BrokenPictureError, Printer((32, 32)).picture, whole[:900], 0)
 
