@@ -468,6 +468,29 @@ class CamtrapTests(ExportCase):
         self.assertEqual(stays[ORCHARD]["deploymentEnd"], "2026-08-18T00:00:00+02:00")
 
 
+class TwoHoursTests(ExportCase):
+    def test_twice_by_the_clock(self) -> None:
+        """In the night in which an hour comes twice, first and last are by time, not by clock."""
+        early = datetime(2026, 10, 25, 2, 50, tzinfo=VIENNA)
+        late = datetime(2026, 10, 25, 2, 10, tzinfo=VIENNA, fold=1)
+        self.catalog.add_many(
+            self.put(GREENHOUSE, seq, when.timestamp()) for seq, when in ((13, early), (14, late))
+        )
+        project = Project("Traps", "A grower", "", {})
+
+        def form_of(folder: Path, chosen: Chosen, placer: Placer) -> Form:
+            return CamtrapForm(folder, {GREENHOUSE: Place(47, 15)}, project, placer, NOW)
+
+        since = {GREENHOUSE: round(early.timestamp() * 1000)}
+        numbers = self.export(form_of, Choice(cameras=(GREENHOUSE,), since=since))
+        wanted = ["2026-10-25T02:50:00+02:00", "2026-10-25T02:10:00+01:00"]
+        with (self.target / "deployments.csv").open(newline="") as file:
+            (stay,) = csv.DictReader(file)
+        self.assertEqual([stay["deploymentStart"], stay["deploymentEnd"]], wanted)
+        assert numbers.first is not None and numbers.last is not None
+        self.assertEqual([each.isoformat() for each in (numbers.first, numbers.last)], wanted)
+
+
 class TablesTests(ExportCase):
     def test_read_back(self) -> None:
         """A line for each photo and each thing on it; the counts are the catalog's."""

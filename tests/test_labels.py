@@ -120,11 +120,13 @@ class Names(LabelsCase):
     """The names of the classes."""
 
     @settings(deadline=None)
-    @given(st.lists(names, min_size=1, max_size=5), st.booleans(), st.booleans())
-    def test_what_yaml_writes(self, wanted: list[str], numbered: bool, flow: bool) -> None:
+    @given(st.lists(names, min_size=1, max_size=5), st.booleans(), st.booleans(), st.booleans())
+    def test_what_yaml_writes(
+        self, wanted: list[str], numbered: bool, flow: bool, unicode: bool
+    ) -> None:
         """What a library of YAML writes is read as it was meant."""
         said: Any = dict(enumerate(wanted)) if numbered else wanted
-        text = yaml.safe_dump({"train": "x", "names": said, "val": "y"}, allow_unicode=True,
+        text = yaml.safe_dump({"train": "x", "names": said, "val": "y"}, allow_unicode=unicode,
                               default_flow_style=flow, width=10**6, sort_keys=False)  # fmt: skip
         if flow:
             text = text.strip().removeprefix("{").removesuffix("}")
@@ -146,9 +148,13 @@ class Names(LabelsCase):
             "nc: 2\nnames: ['gnat', \"whitefly\"]  # two\n",
             "names: [gnat,\n  whitefly,\n]\nval: x",
             "names: {0: gnat, 1: whitefly}",
+            'names:\n- "gn\\x61t"\n- "\\U00000077hitefly"',
             "names:\r\n  '0': gnat\r\n  \"1\": whitefly\r\n",
         ):
             self.assertEqual(parse_yaml(text), CLASSES, text)
+        escaped = r'"Wei\xDFe Fliege", "\u7C89\u8671", "\U0001F41B \\x41"'
+        self.assertEqual(parse_yaml(f"names: [{escaped}]\n"),
+                         {0: "Weiße Fliege", 1: "粉虱", 2: "🐛 \\x41"})  # fmt: skip
         self.assertEqual(parse_list("gnat\r\nwhitefly\n\n"), CLASSES)
 
     def test_wrong(self) -> None:
