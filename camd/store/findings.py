@@ -5,6 +5,7 @@ told was written by a `FindingsWriter`. Knows no model and no picture. Times are
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from attrs import evolve, frozen
@@ -17,6 +18,7 @@ from camd.findings import (
     Flag,
     flags_of,
     fresh,
+    lately,
     outranked,
 )
 from camd.photo import CameraId
@@ -25,6 +27,9 @@ from camd.store.entry import Cursor, Entry
 
 STEP_MS = 900_000
 """Every hour, day and night begins with such a quarter of an hour, in every time zone."""
+
+BEFORE = 3
+"""Photos, of those with findings; what is on one, and on none of so many before it, is new."""
 
 _CLASS = "(SELECT id FROM classes WHERE name = ?)"
 _NEVER = -(2**62), 2**62
@@ -73,7 +78,7 @@ class Count(NamedTuple):
 
     :ivar start_ms: when it began.
     :ivar photos: those with any of the class on them.
-    :ivar total: over all photos; *fresh*: what was not on the photo before; *most*: on one photo.
+    :ivar total: over all photos; *fresh*: what was not on the photos before; *most*: on one photo.
     """
 
     start_ms: int
@@ -102,15 +107,15 @@ class FindingsReader:
         for at in range(0, len(wanted), _AT_ONCE):
             some = wanted[at : at + _AT_ONCE]
             before = self._before(some)
-            known = self._known({*some, *before.values()})
+            known = self._known({*some, *chain.from_iterable(before.values())})
             there = {
                 photo: outranked(of.detections, of.annotations, of.done)
                 for photo, of in known.items()
             }
             for photo in some:
                 if photo in known:
-                    valid = _marked(there.get(before.get(photo, -1), ()), there[photo])
-                    found[photo] = evolve(known[photo], valid=valid)
+                    past = lately(there[each] for each in before.get(photo, ()))
+                    found[photo] = evolve(known[photo], valid=_marked(past, there[photo]))
         return found
 
     def flags(self, photo: int) -> frozenset[Flag]:
@@ -136,31 +141,29 @@ class FindingsReader:
             for photo, bits, done in rows
         }
 
-    def before(self, photo: int) -> int | None:
-        """The photo of the same camera that was taken before it, of those with findings."""
-        return self._before([photo]).get(photo)
-
-    def _before(self, photos: Iterable[int]) -> dict[int, int]:
+    def _before(self, photos: Iterable[int]) -> dict[int, list[int]]:
+        """The photos of the same camera that were taken before each, of those with findings: the
+        newest `BEFORE` of them, newest first."""
+        one = """(SELECT b.photo FROM looks AS b INDEXED BY looks_by_camera
+            WHERE b.camera = l.camera AND (b.taken_ms, b.photo) < (l.taken_ms, l.photo)
+            AND (b.model IS NOT NULL OR b.done) ORDER BY b.taken_ms DESC, b.photo DESC
+            LIMIT 1 OFFSET {})"""
+        each = ", ".join(one.format(at) for at in range(BEFORE))
         rows = self._all(
-            f"""SELECT l.photo, (
-                SELECT b.photo FROM looks AS b INDEXED BY looks_by_camera
-                WHERE b.camera = l.camera AND (b.taken_ms, b.photo) < (l.taken_ms, l.photo)
-                AND (b.model IS NOT NULL OR b.done) ORDER BY b.taken_ms DESC, b.photo DESC LIMIT 1
-            ) AS before FROM looks AS l WHERE l.photo IN {ANY_OF} AND before IS NOT NULL""",
-            (any_of(photos),),
+            f"SELECT l.photo, {each} FROM looks AS l WHERE l.photo IN {ANY_OF}", (any_of(photos),)
         )
-        return dict(rows)
+        return {photo: [id for id in ids if id is not None] for photo, *ids in rows}
 
-    def behind(self, photo: int) -> int | None:
-        """The one that was taken next."""
-        row = self._one(
-            """SELECT b.photo FROM looks AS l CROSS JOIN looks AS b INDEXED BY looks_by_camera
+    def behind(self, photo: int) -> list[int]:
+        """Those for which it is one of these; oldest first."""
+        rows = self._all(
+            f"""SELECT b.photo FROM looks AS l CROSS JOIN looks AS b INDEXED BY looks_by_camera
             WHERE l.photo = ? AND b.camera = l.camera
             AND (b.taken_ms, b.photo) > (l.taken_ms, l.photo)
-            AND (b.model IS NOT NULL OR b.done) ORDER BY b.taken_ms, b.photo LIMIT 1""",
+            AND (b.model IS NOT NULL OR b.done) ORDER BY b.taken_ms, b.photo LIMIT {BEFORE}""",
             (photo,),
         )
-        return row[0] if row else None
+        return [id for (id,) in rows]
 
     def _known(self, photos: Iterable[int]) -> dict[int, Findings]:
         """Of each what was found and said, without what of it is valid."""
@@ -342,7 +345,7 @@ class FindingsReader:
         return [Count._make(row) for row in rows]
 
     def new(self, camera: CameraId | None, label: str, since_ms: int, until_ms: int) -> int:
-        """How many of a class came in that time: those that were not on the photo before."""
+        """How many of a class came in that time: those that were not on the photos before."""
         only = "" if camera is None else f"AND camera = {CAMERA}"
         row = self._one(
             f"""SELECT coalesce(sum(fresh), 0) FROM tallies WHERE class = {_CLASS}
