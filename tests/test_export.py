@@ -313,6 +313,25 @@ class YoloTests(ExportCase):
         self.assertEqual((len(nights["train"]) + len(nights["val"])), 6)
         self.assertFalse(nights["train"] & nights["val"])
 
+    def test_meanwhile(self) -> None:
+        """What is found while the data set is made, and was found nowhere before, is left out."""
+        self.found(1, fly(0.25))
+        self.found(2, fly(0.25))
+        origin = Origin("yolo", self.root, "x", NOW, "")
+
+        def begin(photos: int) -> Callable[[int], None]:
+            self.found(1, fly(0.25), fly(0.5, label="gnat"))
+            self.found(2, fly(0.5, label="gnat"))
+            return lambda done: None
+
+        with closing(Placer(self.root, "auto")) as placer:
+            numbers = make(
+                self.catalog, Wanted(self.target, Choice(background=0.5)), origin, zone_of=zone_of,
+                form_of=lambda folder, chosen: self.yolo(folder, chosen, placer), begin=begin,
+            )  # fmt: skip
+        self.assertEqual((numbers.photos, numbers.missing, set(numbers.classes)),
+                         (1, 1, {"whitefly"}))  # fmt: skip
+
     def test_little(self) -> None:
         """A photo with nothing on it has an empty file; what is said twice stands there once;
         odd names survive; without a side to validate, training still begins."""
