@@ -172,7 +172,7 @@ class LookingTests(LookingCase):
         self.assertEqual((told["tile"], told["confidence"], told["iou"], told["most"]),
                          (640, 0.4, 0.5, 7))  # fmt: skip
         self.assertEqual(
-            (told["detect"], told["judge"], told["useless"]), (True, False, ["broken"])
+            (told["detect"], told["judge"], told["useless"]), (True, False, ["dark", "broken"])
         )
 
     def test_newest_first(self) -> None:

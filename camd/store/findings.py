@@ -4,7 +4,7 @@ A `FindingsReader` asks through the connection of a catalog and belongs to its t
 told was written by a `FindingsWriter`. Knows no model and no picture. Times are unix milliseconds.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from camd.findings import (
     Detection,
     Findings,
     Flag,
+    bits_of,
     flags_of,
     fresh,
     lately,
@@ -251,6 +252,7 @@ class FindingsReader:
         model_hash: str,
         camera: CameraId | None = None,
         *,
+        useless: Collection[Flag] = (),
         since_ms: int | None = None,
         until_ms: int | None = None,
         after: Cursor | None = None,
@@ -258,8 +260,11 @@ class FindingsReader:
         newest_first: bool = False,
     ) -> list[Entry]:
         """Photos that the model of that hash, "" for any, has not looked at, page by page; what was
-        set aside is left out."""
-        where, values = self._unseen(model_hash, camera, since_ms, until_ms)
+        set aside is left out.
+
+        :param useless: those with any of these flags are left out, too.
+        """
+        where, values = self._unseen(model_hash, camera, useless, since_ms, until_ms)
         if after is not None:
             where += f" AND (p.taken_ms, p.id) {'<' if newest_first else '>'} (?, ?)"
             values += after
@@ -274,19 +279,22 @@ class FindingsReader:
         self,
         model_hash: str,
         camera: CameraId | None = None,
+        useless: Collection[Flag] = (),
         since_ms: int | None = None,
         until_ms: int | None = None,
     ) -> int:
         """How many there are of them."""
-        where, values = self._unseen(model_hash, camera, since_ms, until_ms)
+        where, values = self._unseen(model_hash, camera, useless, since_ms, until_ms)
         return int(self._one(f"SELECT count(*) {where}", values)[0])
 
     def _unseen(
-        self, model_hash: str, camera: CameraId | None, since_ms: int | None, until_ms: int | None
-    ) -> tuple[str, list[Any]]:
+        self, model_hash: str, camera: CameraId | None, useless: Collection[Flag],
+        since_ms: int | None, until_ms: int | None,
+    ) -> tuple[str, list[Any]]:  # fmt: skip
         low, high = _NEVER
         values: list[Any] = [low if since_ms is None else since_ms,
-                             high if until_ms is None else until_ms, model_hash]  # fmt: skip
+                             high if until_ms is None else until_ms,
+                             model_hash, bits_of(useless)]  # fmt: skip
         only, index = "", "photos_by_time"
         if camera is not None:
             only, index = f"AND p.camera = {CAMERA}", "photos_by_camera"
@@ -296,6 +304,7 @@ class FindingsReader:
             AND p.taken_ms >= ? AND p.taken_ms < ?
             AND NOT EXISTS (SELECT 1 FROM looks AS l JOIN models AS m ON m.id = l.model
                 WHERE l.photo = p.id AND m.hash = ?)
+            AND NOT EXISTS (SELECT 1 FROM looks AS l WHERE l.photo = p.id AND l.flags & ? != 0)
             AND NOT EXISTS (SELECT 1 FROM backlog AS b WHERE b.photo = p.id AND b.why IS NOT NULL)
             {only}""",
             values,
