@@ -96,6 +96,14 @@ class FindingsTests(FindingsCase):
             self.found(seq, *(fly(0.1 + 0.2 * "abc".index(each)) for each in there))
         self.assertEqual([self.fresh(seq) for seq in range(1, 10)], [2, 0, 0, 0, 1, 0, 0, 0, 1])
 
+    def test_a_person_overlooks_nothing(self) -> None:
+        """What is not there by a person's word is new when it comes, or comes again."""
+        for seq, there in ((1, [fly(0.1)]), (2, []), (3, [fly(0.1)])):
+            self.found(seq, *there)
+        self.assertEqual(self.fresh(3), 0)
+        self.writer.annotate(self.photo(2), (), done=True)
+        self.assertEqual((self.fresh(3), self.new()), (1, 2))
+
     @settings(deadline=None, max_examples=25)
     @given(st.lists(st.sets(st.integers(0, 3)), min_size=2, max_size=7), st.randoms())
     def test_in_any_order(self, there: list[set[int]], by: random.Random) -> None:

@@ -4,7 +4,7 @@ A `FindingsReader` asks through the connection of a catalog and belongs to its t
 told was written by a `FindingsWriter`. Knows no model and no picture. Times are unix milliseconds.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -115,7 +115,7 @@ class FindingsReader:
             }
             for photo in some:
                 if photo in known:
-                    past = lately(there[each] for each in before.get(photo, ()))
+                    past = lately(there[each] for each in _believed(before.get(photo, ()), known))
                     found[photo] = evolve(known[photo], valid=_marked(past, there[photo]))
         return found
 
@@ -466,6 +466,15 @@ def _of_what(
     index = "looks_by_camera" if of_camera else "looks_flagged" if flag else "looks_done"
     hint = "" if not of_look else f"INDEXED BY {index}"
     return f"looks AS f {hint} {joined}", [each.replace("l.", "f.") for each in of_look], []
+
+
+def _believed(before: Iterable[int], known: Mapping[int, Findings]) -> Iterator[int]:
+    """Of the photos *before* one, newest first, those that tell what is not new on it: none beyond
+    one that a person is through with, who overlooks nothing."""
+    for photo in before:
+        yield photo
+        if known[photo].done:
+            return
 
 
 def _marked(before: Sequence[Detection], there: Sequence[Detection]) -> tuple[Detection, ...]:
