@@ -121,7 +121,7 @@ class Detection:
 
     :ivar label: its class, by name.
     :ivar score: 0 to 1, how sure the model is; 1 where a person said so.
-    :ivar fresh: it was not there on the photo before.
+    :ivar fresh: it was not there on the photos before.
     """
 
     label: str
@@ -182,7 +182,7 @@ class Findings:
 
     @property
     def fresh(self) -> int:
-        """How much of it was not on the photo before."""
+        """How much of it was not on the photos before."""
         return sum(detection.fresh for detection in self.valid)
 
 
@@ -213,24 +213,28 @@ def fresh(before: Sequence[Detection], now: Sequence[Detection]) -> list[bool]:
     Each thing of before stands for one of now; the closest pairs are found first. What moved by
     less than half its size is the same, so a trap may sway a little.
     """
-    rows: dict[str, list[tuple[float, int]]] = {}
-    widest: dict[str, float] = {}
+    rows: dict[str, list[tuple[float, float, int]]] = {}
+    largest: dict[str, tuple[float, float]] = {}
     for index, detection in enumerate(before):
         label, box = detection.label, detection.box
-        rows.setdefault(label, []).append((box.centre[0], index))
-        widest[label] = max(widest.get(label, 0.0), box.width)
+        rows.setdefault(label, []).append((*box.centre, index))
+        wide, high = largest.get(label, (0.0, 0.0))
+        largest[label] = max(wide, box.width), max(high, box.height)
     for row in rows.values():
         row.sort()
     pairs = []
     for at, detection in enumerate(now):
         row, box = rows.get(detection.label, []), detection.box
-        # A card has hundreds: those that lie too far to the left or the right are not looked at.
-        reach = (box.width + widest.get(detection.label, 0.0)) / 4 + _HAIR
-        x = box.centre[0]
-        for place in range(bisect_left(row, (x - reach, -1)), len(row)):
-            there, index = row[place]
+        # A card has hundreds: those that lie too far away, by either side, are not looked at.
+        wide, high = largest.get(detection.label, (0.0, 0.0))
+        reach, drop = (box.width + wide) / 4 + _HAIR, (box.height + high) / 4 + _HAIR
+        x, y = box.centre
+        for place in range(bisect_left(row, (x - reach,)), len(row)):
+            there, below, index = row[place]
             if there > x + reach:
                 break
+            if not -drop <= y - below <= drop:
+                continue
             distance = _distance(before[index].box, box)
             if distance <= 1.0:
                 pairs.append((distance, at, index))
@@ -241,6 +245,16 @@ def fresh(before: Sequence[Detection], now: Sequence[Detection]) -> list[bool]:
             known.add(at)
             used.add(index)
     return [at not in known for at in range(len(now))]
+
+
+def lately(photos: Iterable[Sequence[Detection]]) -> list[Detection]:
+    """What was there, by some photos, newest first: all of the newest, and of each other one what
+    is on none that is newer. A network overlooks now and then what it saw before and sees again."""
+    there: list[Detection] = []
+    for each in photos:
+        gone = fresh(there, each)
+        there += [thing for thing, is_gone in zip(each, gone, strict=True) if is_gone]
+    return there
 
 
 def _distance(one: Box, other: Box) -> float:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from attrs import define, field
 
+from camd.upright import upright
+
 WIDTHS = (160, 320, 640, 1280)
 _GENERATIONS = 8
 _QUALITY = 75
@@ -52,7 +54,7 @@ def shrunk(jpeg: bytes, width: int) -> bytes:
             image.draft("RGB", (width, height))
             small = image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
             made = io.BytesIO()
-            small.save(made, "JPEG", quality=_QUALITY)
+            upright(small, jpeg).save(made, "JPEG", quality=_QUALITY)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise NoPictureError(str(error)) from error
     return made.getvalue()

@@ -177,7 +177,7 @@ class LookingTests(LookingCase):
         self.assertEqual((told["tile"], told["confidence"], told["iou"], told["most"]),
                          (640, 0.4, 0.5, 7))  # fmt: skip
         self.assertEqual(
-            (told["detect"], told["judge"], told["useless"]), (True, False, ["broken"])
+            (told["detect"], told["judge"], told["useless"]), (True, False, ["dark", "broken"])
         )
 
     def test_newest_first(self) -> None:
@@ -413,6 +413,42 @@ class ReloadTests(LookingCase):
         self.assertEqual(self.hands.one.setup.model, Path("/models/better.onnx"))
         self.assertEqual(self.hands.one.jobs, self.numbers(2, 1))
         self.assertEqual(self.looking.deaths, 0)
+
+    def test_other_bounds(self) -> None:
+        """What no worker has yet is looked at as is wanted now; no photo is lost, none comes
+        twice."""
+        self.detect = attrs.evolve(self.detect, order="oldest")
+        self.configure()
+        self.looking.sync()
+        self.come(*range(1, 30))
+        hand = self.hands.one
+        before = len(hand.told)
+        self.detect = attrs.evolve(self.detect, confidence=0.6)
+        self.configure()
+        self.looking.sync()
+        self.pass_time()
+        seen = []
+        while hand.jobs:
+            seen += hand.see_all()
+            self.pass_time()
+        self.assertEqual({told["confidence"] for told in hand.told[before:]}, {0.6})
+        self.assertEqual(sorted(seen), self.numbers(*range(1, 30)))
+
+    def test_on_the_way(self) -> None:
+        """What was fetched while the configuration changed is for whom it is meant now."""
+        self.cameras = (CameraEntry(GREENHOUSE, detect=False),)
+        self.configure()
+        self.looking.sync()
+        self.pass_time()
+        self.shelf.held = []
+        self.come(1)
+        self.cameras = ()
+        self.configure()
+        self.looking.sync()
+        self.shelf.go_on()
+        self.pass_time()
+        self.assertEqual(self.backlog(), Backlog(1, 0))
+        self.assertEqual(self.hands.one.jobs, self.numbers(1))
 
     def test_another_file(self) -> None:
         """A model that was replaced under its name is taken up, too."""

@@ -12,8 +12,10 @@ from camd.config.looking import DetectConfig
 from camd.detect.crew import Rules
 from camd.detect.rerun import GATHER, Range, Rerun, UnableError
 from camd.detect.terms import Terms
+from camd.findings import Flag, Look
 from camd.photo import CameraId
 from camd.store.findings import Backlog, FindingsReader
+from camd.store.findings_writer import FindingsWriter
 from camd.store.schema import CatalogError
 from tests.lookers import Hands, fly
 from tests.test_catalog import BOOT, GREENHOUSE, NIGHT, ORCHARD, CatalogCase, receipt
@@ -82,6 +84,15 @@ class RerunTests(RerunCase):
         self.through()
         self.assertEqual(self.through(), [])
         self.assertEqual(self.through(again=True, newest_first=True), [*range(9, 0, -1)])
+
+    def test_useless_ones(self) -> None:
+        """What is known to be too dark to look at is not looked at each time anew."""
+        writer = FindingsWriter(self.catalog)
+        for seq, flag in ((1, Flag.DARK), (2, Flag.BLURRED), (3, Flag.BROKEN)):
+            writer.looked(None, [Look(self.number(seq), None, frozenset({flag}))], 1)
+        self.assertEqual(self.through(cameras=(GREENHOUSE,)), [2, 4, 5, 6])
+        self.assertEqual(self.told[-1], (4, 4))
+        self.assertEqual(self.through(cameras=(GREENHOUSE,), again=True), [*range(1, 7)])
 
     def test_chosen(self) -> None:
         """Of some cameras and some time only."""

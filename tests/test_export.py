@@ -14,6 +14,7 @@ from typing import Any
 
 import frictionless
 import yaml
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
@@ -312,6 +313,25 @@ class YoloTests(ExportCase):
         self.assertEqual((len(nights["train"]) + len(nights["val"])), 6)
         self.assertFalse(nights["train"] & nights["val"])
 
+    def test_meanwhile(self) -> None:
+        """What is found while the data set is made, and was found nowhere before, is left out."""
+        self.found(1, fly(0.25))
+        self.found(2, fly(0.25))
+        origin = Origin("yolo", self.root, "x", NOW, "")
+
+        def begin(photos: int) -> Callable[[int], None]:
+            self.found(1, fly(0.25), fly(0.5, label="gnat"))
+            self.found(2, fly(0.5, label="gnat"))
+            return lambda done: None
+
+        with closing(Placer(self.root, "auto")) as placer:
+            numbers = make(
+                self.catalog, Wanted(self.target, Choice(background=0.5)), origin, zone_of=zone_of,
+                form_of=lambda folder, chosen: self.yolo(folder, chosen, placer), begin=begin,
+            )  # fmt: skip
+        self.assertEqual((numbers.photos, numbers.missing, set(numbers.classes)),
+                         (1, 1, {"whitefly"}))  # fmt: skip
+
     def test_little(self) -> None:
         """A photo with nothing on it has an empty file; what is said twice stands there once;
         odd names survive; without a side to validate, training still begins."""
@@ -373,6 +393,22 @@ class CocoTests(ExportCase):
             names = {each["file_name"] for each in coco.loadImgs(coco.getImgIds())}
             self.assertEqual(names, set(os.listdir(self.target / "images" / side)))
         self.assertEqual(len(train.imgs) + len(val.imgs), 24)
+
+    def test_turned(self) -> None:
+        """Of a photo that lies on its side, size and boxes are those of the picture upright."""
+        data = self.file(1).read_bytes()
+        exif = b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0"
+        turned = data[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2) + exif + data[2:]
+        receipt = evolve(self.put(GREENHOUSE, 13), size=len(turned))
+        (self.root / receipt.path).write_bytes(turned)
+        self.catalog.add_many([receipt])
+        self.found(13, fly(0.25))
+        self.export(self.coco)
+        coco = self.read("instances.json")
+        (image,) = coco.loadImgs(coco.getImgIds())
+        self.assertEqual((image["width"], image["height"]), SIZE[::-1])
+        (thing,) = coco.loadAnns(coco.getAnnIds())
+        self.assertEqual(thing["bbox"], [16, 48, 8, 24])
 
 
 class CamtrapTests(ExportCase):
@@ -449,6 +485,29 @@ class CamtrapTests(ExportCase):
         stays = {row["deploymentID"]: row for row in self.rows("deployments.csv")}
         self.assertEqual(stays[GREENHOUSE]["latitude"], "47.07")
         self.assertEqual(stays[ORCHARD]["deploymentEnd"], "2026-08-18T00:00:00+02:00")
+
+
+class TwoHoursTests(ExportCase):
+    def test_twice_by_the_clock(self) -> None:
+        """In the night in which an hour comes twice, first and last are by time, not by clock."""
+        early = datetime(2026, 10, 25, 2, 50, tzinfo=VIENNA)
+        late = datetime(2026, 10, 25, 2, 10, tzinfo=VIENNA, fold=1)
+        self.catalog.add_many(
+            self.put(GREENHOUSE, seq, when.timestamp()) for seq, when in ((13, early), (14, late))
+        )
+        project = Project("Traps", "A grower", "", {})
+
+        def form_of(folder: Path, chosen: Chosen, placer: Placer) -> Form:
+            return CamtrapForm(folder, {GREENHOUSE: Place(47, 15)}, project, placer, NOW)
+
+        since = {GREENHOUSE: round(early.timestamp() * 1000)}
+        numbers = self.export(form_of, Choice(cameras=(GREENHOUSE,), since=since))
+        wanted = ["2026-10-25T02:50:00+02:00", "2026-10-25T02:10:00+01:00"]
+        with (self.target / "deployments.csv").open(newline="") as file:
+            (stay,) = csv.DictReader(file)
+        self.assertEqual([stay["deploymentStart"], stay["deploymentEnd"]], wanted)
+        assert numbers.first is not None and numbers.last is not None
+        self.assertEqual([each.isoformat() for each in (numbers.first, numbers.last)], wanted)
 
 
 class TablesTests(ExportCase):

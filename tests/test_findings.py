@@ -13,6 +13,7 @@ from camd.findings import (
     bits_of,
     flags_of,
     fresh,
+    lately,
     outranked,
     parse_box,
     parse_class,
@@ -119,6 +120,17 @@ class FreshTests(SynchronousTestCase):
     def test_classes_are_apart(self) -> None:
         """Another class in the same place is new."""
         self.assertEqual(fresh([FLY], [Detection("gnat", 0.9, FLY.box)]), [True])
+
+    def test_overlooked(self) -> None:
+        """What is on no photo of late is new; what one of them lacks is not, and stands for one."""
+        for photos, new in (
+            ([(), (FLY,)], [False, True]),
+            ([(FLY,), (), (FLY,)], [False, True]),
+            ([(GNAT,), (FLY, FLY)], [False, False]),
+            ([(), ()], [True, True]),
+        ):
+            self.assertEqual(fresh(lately(photos), [FLY, FLY]), new)
+        self.assertEqual(lately([(FLY,), (GNAT, FLY), (GNAT,)]), [FLY, GNAT])
 
     @given(detections, detections)
     def test_of_any(self, before: list[Detection], now: list[Detection]) -> None:

@@ -12,7 +12,7 @@ ROOT = Path(camd.__file__).parent
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     # ground: nouns and rules
-    ("photo", "findings", "histogram", "sparing", "offered", "sheet"),
+    ("photo", "findings", "histogram", "sparing", "offered", "sheet", "upright"),
     ("wire",),
     ("vision",),
     ("config",),

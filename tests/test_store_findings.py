@@ -1,6 +1,8 @@
 """What is on the photos, as the catalog keeps it; and what people said of them, for ever."""
 
+import itertools
 import os
+import random
 import sqlite3
 from pathlib import Path
 
@@ -8,12 +10,12 @@ import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from camd.findings import Annotation, Box, Detection, Flag, Look
+from camd.findings import Annotation, Box, Detection, Flag, Look, fresh, lately
 from camd.photo import CameraId
 from camd.store import annotations, schema
 from camd.store.annotations import AnnotationJournal, Said, parse_annotations
 from camd.store.catalog import Catalog, CatalogReader
-from camd.store.findings import Backlog, Brief, FindingsReader, Model
+from camd.store.findings import BEFORE, Backlog, Brief, FindingsReader, Model
 from camd.store.findings_writer import FindingsWriter
 from camd.store.folders import OWN
 from camd.store.samples import samples
@@ -38,6 +40,7 @@ class FindingsCase(CatalogCase):
         reader = CatalogReader.open(self.path)
         self.addCleanup(reader.close)
         self.reader = FindingsReader(reader)
+        self.traps = itertools.count(1)
 
     def photo(self, seq: int) -> int:
         entry = self.catalog.find((GREENHOUSE, BOOT, seq))
@@ -85,6 +88,43 @@ class FindingsTests(FindingsCase):
         self.found(2, fly(0.1), fly(0.3))
         self.assertEqual([self.fresh(1), self.fresh(2), self.fresh(3)], [1, 1, 0])
         self.assertEqual(self.new(), 2)
+
+    def test_overlooked(self) -> None:
+        """What a model overlooks now and then is not new each time it sees it again."""
+        self.catalog.add_many([receipt(seq) for seq in range(6, 10)])
+        for seq, there in enumerate(("ab", "b", "", "a", "abc", "", "", "", "b"), 1):
+            self.found(seq, *(fly(0.1 + 0.2 * "abc".index(each)) for each in there))
+        self.assertEqual([self.fresh(seq) for seq in range(1, 10)], [2, 0, 0, 0, 1, 0, 0, 0, 1])
+
+    def test_a_person_overlooks_nothing(self) -> None:
+        """What is not there by a person's word is new when it comes, or comes again."""
+        for seq, there in ((1, [fly(0.1)]), (2, []), (3, [fly(0.1)])):
+            self.found(seq, *there)
+        self.assertEqual(self.fresh(3), 0)
+        self.writer.annotate(self.photo(2), (), done=True)
+        self.assertEqual((self.fresh(3), self.new()), (1, 2))
+
+    @settings(deadline=None, max_examples=25)
+    @given(st.lists(st.sets(st.integers(0, 3)), min_size=2, max_size=7), st.randoms())
+    def test_in_any_order(self, there: list[set[int]], by: random.Random) -> None:
+        """In whatever order they come, be it in one go, and looked at once more: what is new is
+        counted as if they had come one after another."""
+        camera = CameraId(f"trap-{next(self.traps)}")
+        seqs = range(1, len(there) + 1)
+        self.catalog.add_many(receipt(seq, camera) for seq in seqs)
+        entries = [self.catalog.find((camera, BOOT, seq)) for seq in seqs]
+        ids = [entry.id for entry in entries if entry is not None]
+        things = [tuple(fly(0.1 + 0.2 * at) for at in sorted(each)) for each in there]
+        looks = [Look(id, each) for id, each in zip(ids, things, strict=True)]
+        mixed = by.sample(looks + looks[::2], len(looks) + len(looks[::2]))
+        half = by.randint(0, len(mixed))
+        self.writer.looked(PESTS, mixed[:half], START)
+        for look in mixed[half:]:
+            self.writer.looked(PESTS, [look], START)
+        for at, now in enumerate(things):
+            wanted = sum(fresh(lately(things[max(0, at - BEFORE) : at][::-1]), now))
+            brief = self.reader.briefs([ids[at]])[ids[at]]
+            self.assertEqual(brief.fresh, wanted)
 
     def test_again(self) -> None:
         """A newer model's word takes the place of the older one's, and is counted once."""

@@ -42,6 +42,15 @@ def plain(level: int, size: tuple[int, int] = (320, 240)) -> bytes:
     return out.getvalue()
 
 
+def on_its_side(size: tuple[int, int]) -> bytes:
+    """A white picture of that size, and the word that it is to be turned."""
+    out = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", size, "white").save(out, "JPEG", exif=exif)
+    return out.getvalue()
+
+
 class Moments(SynchronousTestCase):
     """Times as people write them."""
 
@@ -196,11 +205,8 @@ class Pictures(SynchronousTestCase):
 
     def test_turned(self) -> None:
         """A phone's photo that says it lies on its side stands upright."""
-        out = io.BytesIO()
-        exif = Image.Exif()
-        exif[0x0112] = 6
-        Image.new("RGB", (240, 320), "white").save(out, "JPEG", exif=exif)
-        with Image.open(io.BytesIO(Printer((320, 240)).picture(out.getvalue(), 0))) as image:
+        jpeg = on_its_side((240, 320))
+        with Image.open(io.BytesIO(Printer((320, 240)).picture(jpeg, 0))) as image:
             self.assertGreater(image.convert("L").resize((8, 8)).getextrema()[0], 250)  # type: ignore[operator]
 
     def test_dated(self) -> None:
@@ -223,6 +229,8 @@ class Pictures(SynchronousTestCase):
             (plain(60), set()), (whole[: len(whole) // 2], {Flag.BROKEN}), (b"junk", {Flag.BROKEN}),
         ):  # fmt: skip
             self.assertEqual(look(jpeg), wanted)
+        for size in ((1, 1), (7, 9), (320, 3), (3, 320)):
+            self.assertEqual(look(plain(60, size)), set())
         self.assertEqual(judged([0] * 256), {Flag.DARK})
         self.assertRaises(BrokenPictureError, Printer((32, 32)).picture, whole[:900], 0)
 
@@ -288,6 +296,8 @@ class Films(SynchronousTestCase):
         put(self.root, [NOON, NOON + 1], size=(160, 120))
         put(self.root, [NOON + 9], camera="trap-2")
         self.assertEqual(self.shoot().size, (160, 120))
+        put(self.root, [NOON], [on_its_side((320, 240))], camera="phone")
+        self.assertEqual(self.shoot(camera=CameraId("phone"), force=True).size, (240, 320))
         self.shoot(size=(400, 296), force=True)
         stream = probed(self.target)
         self.assertEqual((stream["width"], stream["height"]), (400, 296))

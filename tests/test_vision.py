@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import random
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from hypothesis import assume, given, settings
@@ -315,6 +317,17 @@ class HeadTests(SynchronousTestCase):
                 self.assertEqual(rows(boxes_of(head, output, 0.25, 0.7, 300)), [])
 
 
+def pieces(
+    tile: Tile, things: Sequence[tuple[int, int, int, int]], by: random.Random
+) -> Iterator[tuple[float, float, float, float, float, int]]:
+    """What a network that errs in nothing says of *things* where it sees the *tile* alone."""
+    for x1, y1, x2, y2 in things:
+        left, top = max(x1, tile.left), max(y1, tile.top)
+        right, bottom = min(x2, tile.left + tile.width), min(y2, tile.top + tile.height)
+        if right - left >= 5 and bottom - top >= 5:
+            yield left, top, right, bottom, round(by.uniform(0.3, 0.9), 3), 0
+
+
 class TileTests(SynchronousTestCase):
     def test_small_pictures_are_whole(self) -> None:
         """No tiles where none are wanted, or one would do."""
@@ -397,6 +410,40 @@ class TileTests(SynchronousTestCase):
             (self.RIGHT, found()),
         )
         self.assertEqual(seen, [one, other, large])
+
+    @settings(deadline=None, max_examples=40)
+    @given(st.randoms(use_true_random=False), st.sampled_from([0.05, 0.1, 0.3]), st.booleans(),
+           st.booleans())  # fmt: skip
+    def test_each_counts_once(
+        self, by: random.Random, overlap: float, whole: bool, large: bool
+    ) -> None:
+        """Whatever lies where, no larger than the overlap or than several tiles, and whatever
+        piece of it each tile sees: it is counted once, and where it is."""
+        picture, side = by.choice([(1600, 1200), (1280, 720), (700, 1100)]), 320
+        most = round(side * (2.5 if large else overlap))
+        things: list[tuple[int, int, int, int]] = []
+        for _ in range(by.randint(1, 40)):
+            width, height = (min(by.randint(10, most), long) for long in picture)
+            left, top = by.randint(0, picture[0] - width), by.randint(0, picture[1] - height)
+            if all(left + width < a or c < left or top + height < b or d < top
+                   for a, b, c, d in things):  # fmt: skip
+                things.append((left, top, left + width, top + height))
+        views = [
+            (tile, found(*pieces(tile, things, by)))
+            for tile in tiles(picture, side, overlap, whole)
+        ]
+        seen = rows(merged(picture, views, overlap, 10_000))
+        self.assertEqual(sorted(box[:4] for box in seen), sorted(things))
+
+    def test_pieces_of_many_tiles(self) -> None:
+        """Large pieces of one thing are one, however little of each its neighbour sees."""
+        left, middle, right = (Tile(at, 0, 360, 600) for at in (0, 320, 640))
+        seen = self.merge(
+            (left, found((50, 100, 360, 200, 0.5, 0))),
+            (middle, found((320, 102, 680, 201, 0.7, 0))),
+            (right, found((640, 101, 990, 199, 0.6, 0))),
+        )
+        self.assertEqual(seen, [(50, 100, 990, 201, 0.7, 0)])
 
     @settings(deadline=None)
     @given(any_rows)

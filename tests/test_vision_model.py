@@ -63,6 +63,16 @@ class LoadTests(ModelCase):
         silent = build(self.path(), dynamic=True, metadata={"imgsz": None, "stride": None})
         self.assertEqual((load(silent).size, load(silent).stride), ((640, 640), 32))
 
+    def test_one_side_open(self) -> None:
+        """A model that takes one height and any width gets the same picture each time."""
+        path = build(self.path(), size=SIZE, dynamic=True)
+        made = onnx.load(str(path))
+        made.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 256
+        onnx.save(made, str(path))
+        model = load(path)
+        self.assertEqual((model.size, model.stride), ((SIZE, 256), 0))
+        self.assertIsNotNone(Looker(model).look(insects(1, (640, 240)), DETECT).detections)
+
     def test_what_it_does_not_say(self) -> None:
         """Without metadata the size is the input's, and the classes are given."""
         nothing = dict.fromkeys(("imgsz", "stride", "task", "names", "args", "end2end", "batch"))

@@ -91,6 +91,6 @@ class JudgeConfig:
     blurred: Certainty = _USUAL.blurred
     green: Annotated[float, between(1.0, 100.0)] = _USUAL.green
     covered: Annotated[float, between(0.0, 255.0)] = _USUAL.covered
-    useless: tuple[FlagByItself, ...] = ("broken",)
+    useless: tuple[FlagByItself, ...] = ("dark", "broken")
     poor: tuple[FlagName, ...] = ("bright", "blurred", "green", "frozen", "covered", "broken")
     poor_after: Count = 5

@@ -170,6 +170,7 @@ class Looking:
             known = self._crews.get(outfit)
             if known is not None:
                 known.change(rules)
+                known.take_back()  # other bounds, hours or zones may hold for them now
                 continue
             crew = self._crews[outfit] = Crew(outfit, rules, self, self.reactor, self._spawn)
             crew.check()
@@ -407,6 +408,8 @@ class Looking:
             if findings is not None:
                 self._tell(entry, look, findings)
         for (desk, wish), page in zip(asked, haul.pages, strict=True):
+            if desk not in self._desks:  # the configuration has changed: they are fetched anew
+                continue
             desk.fetched(wish, len(page), self.reactor.seconds(), self.backlog.waiting)
             self._hand_out(desk.crew, page)
         if self._batch or any(desk.hungry or desk.heard for desk in self._desks):

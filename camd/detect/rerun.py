@@ -17,6 +17,7 @@ from camd.detect.crew import Crew, Rules
 from camd.detect.terms import Outfit, Terms
 from camd.detect.trip import AT_ONCE, Batch, Trip
 from camd.detect.worker import Job, Spawn
+from camd.findings import Flag
 from camd.photo import CameraId
 from camd.store.catalog import Catalog
 from camd.store.entry import Cursor, Entry, milliseconds
@@ -75,6 +76,7 @@ class Rerun:
     _cameras: deque[CameraId | None] = field(factory=deque)
     _after: Cursor | None = None
     _hash: str | None = None
+    _useless: frozenset[Flag] = frozenset()
     _tries: Counter[int] = field(factory=Counter)
     _under_way: int = 0
     _write_at: IDelayedCall | None = None
@@ -141,10 +143,15 @@ class Rerun:
     # ---- photos
 
     def _begin(self, ready: Ready) -> None:
-        self._hash = "" if self.range.again else ready.hash
+        self._hash, self._useless = "", frozenset()
+        if not self.range.again:
+            self._hash = ready.hash
+            self._useless = frozenset(Flag(each) for each in self.terms.config.judge.useless)
         cameras: Sequence[CameraId | None] = self.range.cameras or [None]
         reader, within = FindingsReader(self.catalog), (self.range.since_ms, self.range.until_ms)
-        self.total = sum(reader.count_unseen(self._hash, camera, *within) for camera in cameras)
+        self.total = sum(
+            reader.count_unseen(self._hash, camera, self._useless, *within) for camera in cameras
+        )
         self._cameras.extend(cameras)
 
     def _page_has_more(self) -> bool:
@@ -152,9 +159,9 @@ class Rerun:
         while not self._page and self._cameras:
             assert self._hash is not None, "it was begun"
             page = FindingsReader(self.catalog).unseen(
-                self._hash, self._cameras[0], since_ms=self.range.since_ms,
-                until_ms=self.range.until_ms, after=self._after, limit=PAGE,
-                newest_first=self.range.newest_first,
+                self._hash, self._cameras[0], useless=self._useless,
+                since_ms=self.range.since_ms, until_ms=self.range.until_ms, after=self._after,
+                limit=PAGE, newest_first=self.range.newest_first,
             )  # fmt: skip
             self._page.extend(page)
             if page:

@@ -80,7 +80,7 @@ class CamtrapForm:
         if not self._placer.place(entry, self._photos.fd, picture.name):
             return False
         stay = self._stays.setdefault(entry.camera, _Stay(picture.taken, picture.taken))
-        stay.first, stay.last = min(stay.first, picture.taken), max(stay.last, picture.taken)
+        stay.last = picture.taken  # they come oldest first
         method = "activityDetection" if entry.trigger is Trigger.MOTION else "timeLapse"
         self._methods.add(method)
         self._media.add(

@@ -68,10 +68,9 @@ class Numbers:
             self.by_person += thing.by_person
             self.by_model += not thing.by_person
             self.classes.setdefault(thing.label, Counter())[side] += 1
-        if self.first is None or picture.taken < self.first:
-            self.first = picture.taken
-        if self.last is None or picture.taken > self.last:
-            self.last = picture.taken
+        # Not by the clock, which says an hour twice when summer is over.
+        self.first = min(self.first or picture.taken, picture.taken, key=datetime.timestamp)
+        self.last = max(self.last or picture.taken, picture.taken, key=datetime.timestamp)
 
     @property
     def things(self) -> int:

@@ -14,6 +14,7 @@ from camd import __version__
 from camd.export.picture import Picture, Thing
 from camd.export.placing import Folder, Placer
 from camd.export.sides import Side
+from camd.upright import HEAD, upright_size
 
 
 class _Half:
@@ -65,15 +66,17 @@ class CocoForm:
         if not self._placer.place(entry, half.photos.fd, picture.name):
             return False
         self._photos += 1
+        # As boxes are: of the picture upright.
+        head = half.photos.read(picture.name, HEAD)
+        width, height = upright_size((entry.width, entry.height), head)
         half.images.append(
             {
-                "id": self._photos, "file_name": picture.name, "width": entry.width,
-                "height": entry.height, "date_captured": picture.taken.isoformat(),
-                "camera": entry.camera, **self._licence,
+                "id": self._photos, "file_name": picture.name, "width": width, "height": height,
+                "date_captured": picture.taken.isoformat(), "camera": entry.camera,
+                **self._licence,
             }
         )  # fmt: skip
-        half.annotations += [self._annotation(entry.width, entry.height, each)
-                             for each in picture.things]  # fmt: skip
+        half.annotations += [self._annotation(width, height, each) for each in picture.things]
         return True
 
     def _annotation(self, width: int, height: int, thing: Thing) -> dict[str, Any]:
@@ -82,7 +85,7 @@ class CocoForm:
         box = [x * width, y * height, wide * width, high * height]
         said: dict[str, Any] = {
             "id": self._things, "image_id": self._photos,
-            "category_id": self._numbers[thing.label], "bbox": [round(n, 3) for n in box],
+            "category_id": self._numbers[thing.label], "bbox": [round(n, 6) for n in box],
             "area": round(box[2] * box[3], 3), "iscrowd": 0, "segmentation": [],
         }  # fmt: skip
         return said if thing.by_person else {**said, "score": round(thing.score, 6)}

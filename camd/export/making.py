@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from camd.export.card import MARK, Numbers, Origin, write_card
 from camd.export.choice import Choice, Pick, ZoneOf, choose
@@ -94,7 +94,9 @@ def make(
         form = form_of(folder, chosen)
         told = begin(len(chosen.picks))
         side_of = _sides(chosen, wanted.split.by)
-        found = pictures(catalog, chosen.picks, wanted.choice, zone_of, side_of)
+        # A class that was found nowhere until now has no number.
+        choice = evolve(wanted.choice, classes=chosen.names)
+        found = pictures(catalog, chosen.picks, choice, zone_of, side_of)
         for done, picture in enumerate(found):
             if done % _LOOK_EVERY == 0 and not wanted.room():
                 raise ExportError("the disk would have less room than store.keep_free")

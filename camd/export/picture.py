@@ -22,7 +22,7 @@ class Thing:
 
     :ivar score: how sure the model is, 0 to 1; 1 where a person said so.
     :ivar by_person: whose word it is.
-    :ivar fresh: it was not on the photo before.
+    :ivar fresh: it was not on the photos before.
     """
 
     label: str

@@ -24,6 +24,7 @@ _LINE = re.compile(
     r"""(\s*)(?:(-)|(?:'([0-9]{1,6})'|"([0-9]{1,6})"|([0-9]{1,6}))\s*:)\s+(\S.*)""", re.ASCII
 )
 _VALUE = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s"'\[\]{}#&*!|>%@`].*?)(?:\s+#.*)?""")
+_ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|U([0-9A-Fa-f]{8})|.)")
 _COMMENT = re.compile(r"([\]}])\s{1,99}#.*$")
 _LONGEST = 1000
 """Characters of a line with one class."""
@@ -141,9 +142,18 @@ def _plain(text: str, line: int) -> str:
     if not text.startswith('"'):
         return text
     try:
-        return str(json.loads(text))
+        return str(json.loads(_ESCAPE.sub(_escaped, text)))
     except ValueError:
         raise ClassesError(line, f"{text[:40]} is not understood") from None
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """What YAML has a short or a long way to write, as JSON writes it."""
+    digits = found[1] or found[2]
+    try:
+        return found[0] if digits is None else json.dumps(chr(int(digits, 16)))[1:-1]
+    except (ValueError, OverflowError):
+        return found[0]
 
 
 def _put(found: Classes, number: int, name: str, line: int) -> None:

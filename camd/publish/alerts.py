@@ -54,7 +54,7 @@ QUARTER = 900.0
 
 
 class Counts(Protocol):
-    """How many of a class were found that were not on the photo before."""
+    """How many of a class were found that were not on the photos before."""
 
     def __call__(
         self, camera: CameraId | None, label: str, since_ms: int, until_ms: int, /

@@ -4,7 +4,8 @@ A `FindingsReader` asks through the connection of a catalog and belongs to its t
 told was written by a `FindingsWriter`. Knows no model and no picture. Times are unix milliseconds.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from attrs import evolve, frozen
@@ -15,8 +16,10 @@ from camd.findings import (
     Detection,
     Findings,
     Flag,
+    bits_of,
     flags_of,
     fresh,
+    lately,
     outranked,
 )
 from camd.photo import CameraId
@@ -25,6 +28,9 @@ from camd.store.entry import Cursor, Entry
 
 STEP_MS = 900_000
 """Every hour, day and night begins with such a quarter of an hour, in every time zone."""
+
+BEFORE = 3
+"""Photos, of those with findings; what is on one, and on none of so many before it, is new."""
 
 _CLASS = "(SELECT id FROM classes WHERE name = ?)"
 _NEVER = -(2**62), 2**62
@@ -73,7 +79,7 @@ class Count(NamedTuple):
 
     :ivar start_ms: when it began.
     :ivar photos: those with any of the class on them.
-    :ivar total: over all photos; *fresh*: what was not on the photo before; *most*: on one photo.
+    :ivar total: over all photos; *fresh*: what was not on the photos before; *most*: on one photo.
     """
 
     start_ms: int
@@ -102,15 +108,15 @@ class FindingsReader:
         for at in range(0, len(wanted), _AT_ONCE):
             some = wanted[at : at + _AT_ONCE]
             before = self._before(some)
-            known = self._known({*some, *before.values()})
+            known = self._known({*some, *chain.from_iterable(before.values())})
             there = {
                 photo: outranked(of.detections, of.annotations, of.done)
                 for photo, of in known.items()
             }
             for photo in some:
                 if photo in known:
-                    valid = _marked(there.get(before.get(photo, -1), ()), there[photo])
-                    found[photo] = evolve(known[photo], valid=valid)
+                    past = lately(there[each] for each in _believed(before.get(photo, ()), known))
+                    found[photo] = evolve(known[photo], valid=_marked(past, there[photo]))
         return found
 
     def flags(self, photo: int) -> frozenset[Flag]:
@@ -136,31 +142,29 @@ class FindingsReader:
             for photo, bits, done in rows
         }
 
-    def before(self, photo: int) -> int | None:
-        """The photo of the same camera that was taken before it, of those with findings."""
-        return self._before([photo]).get(photo)
-
-    def _before(self, photos: Iterable[int]) -> dict[int, int]:
+    def _before(self, photos: Iterable[int]) -> dict[int, list[int]]:
+        """The photos of the same camera that were taken before each, of those with findings: the
+        newest `BEFORE` of them, newest first."""
+        one = """(SELECT b.photo FROM looks AS b INDEXED BY looks_by_camera
+            WHERE b.camera = l.camera AND (b.taken_ms, b.photo) < (l.taken_ms, l.photo)
+            AND (b.model IS NOT NULL OR b.done) ORDER BY b.taken_ms DESC, b.photo DESC
+            LIMIT 1 OFFSET {})"""
+        each = ", ".join(one.format(at) for at in range(BEFORE))
         rows = self._all(
-            f"""SELECT l.photo, (
-                SELECT b.photo FROM looks AS b INDEXED BY looks_by_camera
-                WHERE b.camera = l.camera AND (b.taken_ms, b.photo) < (l.taken_ms, l.photo)
-                AND (b.model IS NOT NULL OR b.done) ORDER BY b.taken_ms DESC, b.photo DESC LIMIT 1
-            ) AS before FROM looks AS l WHERE l.photo IN {ANY_OF} AND before IS NOT NULL""",
-            (any_of(photos),),
+            f"SELECT l.photo, {each} FROM looks AS l WHERE l.photo IN {ANY_OF}", (any_of(photos),)
         )
-        return dict(rows)
+        return {photo: [id for id in ids if id is not None] for photo, *ids in rows}
 
-    def behind(self, photo: int) -> int | None:
-        """The one that was taken next."""
-        row = self._one(
-            """SELECT b.photo FROM looks AS l CROSS JOIN looks AS b INDEXED BY looks_by_camera
+    def behind(self, photo: int) -> list[int]:
+        """Those for which it is one of these; oldest first."""
+        rows = self._all(
+            f"""SELECT b.photo FROM looks AS l CROSS JOIN looks AS b INDEXED BY looks_by_camera
             WHERE l.photo = ? AND b.camera = l.camera
             AND (b.taken_ms, b.photo) > (l.taken_ms, l.photo)
-            AND (b.model IS NOT NULL OR b.done) ORDER BY b.taken_ms, b.photo LIMIT 1""",
+            AND (b.model IS NOT NULL OR b.done) ORDER BY b.taken_ms, b.photo LIMIT {BEFORE}""",
             (photo,),
         )
-        return row[0] if row else None
+        return [id for (id,) in rows]
 
     def _known(self, photos: Iterable[int]) -> dict[int, Findings]:
         """Of each what was found and said, without what of it is valid."""
@@ -248,6 +252,7 @@ class FindingsReader:
         model_hash: str,
         camera: CameraId | None = None,
         *,
+        useless: Collection[Flag] = (),
         since_ms: int | None = None,
         until_ms: int | None = None,
         after: Cursor | None = None,
@@ -255,8 +260,11 @@ class FindingsReader:
         newest_first: bool = False,
     ) -> list[Entry]:
         """Photos that the model of that hash, "" for any, has not looked at, page by page; what was
-        set aside is left out."""
-        where, values = self._unseen(model_hash, camera, since_ms, until_ms)
+        set aside is left out.
+
+        :param useless: those with any of these flags are left out, too.
+        """
+        where, values = self._unseen(model_hash, camera, useless, since_ms, until_ms)
         if after is not None:
             where += f" AND (p.taken_ms, p.id) {'<' if newest_first else '>'} (?, ?)"
             values += after
@@ -271,19 +279,22 @@ class FindingsReader:
         self,
         model_hash: str,
         camera: CameraId | None = None,
+        useless: Collection[Flag] = (),
         since_ms: int | None = None,
         until_ms: int | None = None,
     ) -> int:
         """How many there are of them."""
-        where, values = self._unseen(model_hash, camera, since_ms, until_ms)
+        where, values = self._unseen(model_hash, camera, useless, since_ms, until_ms)
         return int(self._one(f"SELECT count(*) {where}", values)[0])
 
     def _unseen(
-        self, model_hash: str, camera: CameraId | None, since_ms: int | None, until_ms: int | None
-    ) -> tuple[str, list[Any]]:
+        self, model_hash: str, camera: CameraId | None, useless: Collection[Flag],
+        since_ms: int | None, until_ms: int | None,
+    ) -> tuple[str, list[Any]]:  # fmt: skip
         low, high = _NEVER
         values: list[Any] = [low if since_ms is None else since_ms,
-                             high if until_ms is None else until_ms, model_hash]  # fmt: skip
+                             high if until_ms is None else until_ms,
+                             model_hash, bits_of(useless)]  # fmt: skip
         only, index = "", "photos_by_time"
         if camera is not None:
             only, index = f"AND p.camera = {CAMERA}", "photos_by_camera"
@@ -293,6 +304,7 @@ class FindingsReader:
             AND p.taken_ms >= ? AND p.taken_ms < ?
             AND NOT EXISTS (SELECT 1 FROM looks AS l JOIN models AS m ON m.id = l.model
                 WHERE l.photo = p.id AND m.hash = ?)
+            AND NOT EXISTS (SELECT 1 FROM looks AS l WHERE l.photo = p.id AND l.flags & ? != 0)
             AND NOT EXISTS (SELECT 1 FROM backlog AS b WHERE b.photo = p.id AND b.why IS NOT NULL)
             {only}""",
             values,
@@ -342,7 +354,7 @@ class FindingsReader:
         return [Count._make(row) for row in rows]
 
     def new(self, camera: CameraId | None, label: str, since_ms: int, until_ms: int) -> int:
-        """How many of a class came in that time: those that were not on the photo before."""
+        """How many of a class came in that time: those that were not on the photos before."""
         only = "" if camera is None else f"AND camera = {CAMERA}"
         row = self._one(
             f"""SELECT coalesce(sum(fresh), 0) FROM tallies WHERE class = {_CLASS}
@@ -454,6 +466,15 @@ def _of_what(
     index = "looks_by_camera" if of_camera else "looks_flagged" if flag else "looks_done"
     hint = "" if not of_look else f"INDEXED BY {index}"
     return f"looks AS f {hint} {joined}", [each.replace("l.", "f.") for each in of_look], []
+
+
+def _believed(before: Iterable[int], known: Mapping[int, Findings]) -> Iterator[int]:
+    """Of the photos *before* one, newest first, those that tell what is not new on it: none beyond
+    one that a person is through with, who overlooks nothing."""
+    for photo in before:
+        yield photo
+        if known[photo].done:
+            return
 
 
 def _marked(before: Sequence[Detection], there: Sequence[Detection]) -> tuple[Detection, ...]:

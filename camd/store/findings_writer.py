@@ -1,8 +1,8 @@
 """How the catalog comes to know what is on the photos.
 
 A `FindingsWriter` goes through the connection of a catalog and belongs to its thread. What new
-there is on a photo depends on the one before it, in whatever order they are looked at: so with
-each photo the one behind it is counted anew. Times are unix milliseconds.
+there is on a photo depends on those before it, in whatever order they are looked at: so with
+each photo those behind it are counted anew. Times are unix milliseconds.
 """
 
 from collections.abc import Iterable, Sequence
@@ -32,7 +32,7 @@ class FindingsWriter(FindingsReader):
         """
         with self._transaction() as db:
             number = None if model is None else self._model(db, model)
-            done = []
+            done, counted = [], []
             for look in looks:
                 if not self._begin(db, look.photo):
                     continue
@@ -48,9 +48,11 @@ class FindingsWriter(FindingsReader):
                 db.execute("UPDATE looks SET looked_ms = ? WHERE photo = ?", (now_ms, look.photo))
                 db.execute("DELETE FROM backlog WHERE photo = ?", (look.photo,))
                 if look.detections is not None:
-                    self._count_around(db, look.photo)
+                    counted.append(look.photo)
                 done.append(look.photo)
-            return self.of_many(done)
+            known = self._count_around(db, counted)
+            known |= self.of_many(photo for photo in done if photo not in known)
+            return {photo: known[photo] for photo in done}
 
     def annotate(
         self, photo: int, annotations: Sequence[Annotation], done: bool
@@ -81,8 +83,7 @@ class FindingsWriter(FindingsReader):
         db.execute(
             "UPDATE photos SET labelled = ? WHERE id = ?", (int(done or bool(annotations)), photo)
         )
-        self._count_around(db, photo)
-        return self.of(photo)
+        return self._count_around(db, [photo])[photo]
 
     def tried(self, photo: int, why: str, most: int) -> bool:
         """Looking at the photo failed once more; after *most* times it is set aside.
@@ -189,16 +190,19 @@ class FindingsWriter(FindingsReader):
             (photo,),
         )
 
-    def _count_around(self, db: Any, photo: int) -> None:
-        """The photo's numbers, and those of the one behind it, which are new beside it."""
-        self._count(db, photo)
-        behind = self.behind(photo)
-        if behind is not None:
-            self._count(db, behind)
+    def _count_around(self, db: Any, photos: Iterable[int]) -> dict[int, Findings]:
+        """The numbers of these photos, and of those behind them, on which they tell what is new.
 
-    def _count(self, db: Any, photo: int) -> None:
-        findings = self.of(photo)
-        assert findings is not None, "it has a look"
+        :returns: what is known of all of them.
+        """
+        around = set(photos)
+        around.update(*(self.behind(photo) for photo in tuple(around)))
+        known = self.of_many(around)
+        for photo, findings in known.items():
+            self._count(db, photo, findings)
+        return known
+
+    def _count(self, db: Any, photo: int, findings: Findings) -> None:
         totals: dict[str, list[int]] = {}
         for detection in findings.valid:
             total = totals.setdefault(detection.label, [0, 0])

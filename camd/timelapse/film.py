@@ -25,6 +25,7 @@ from camd.timelapse.choice import Choice, Even, Every, Stretches
 from camd.timelapse.encoder import Encoder, EncoderError
 from camd.timelapse.picture import BrokenPictureError, Printer, look
 from camd.timelapse.wish import Size, Wish
+from camd.upright import upright_size
 
 PAGE = 500
 LOOK_AT_ROOM = 200
@@ -57,11 +58,13 @@ class Made:
 
 @define
 class _Survey:
-    """What the first walk found. *taken_ms*: of each photo, where that is needed."""
+    """What the first walk found. *first*: a photo of each size. *taken_ms*: of each photo, where
+    that is needed."""
 
     photos: int = 0
     pictures: int = 0
     sizes: Counter[Size] = field(factory=Counter)
+    first: dict[Size, Entry] = field(factory=dict)
     taken_ms: "array[int]" = field(factory=lambda: array("q"))
 
 
@@ -98,7 +101,7 @@ def shoot(
             f"it would last {pictures / wish.fps:.0f} s, and {wish.longest:g} s is the longest: "
             "a length, or one photo for each stretch of time, makes it shorter"
         )
-    size = wish.size or _even(survey.sizes.most_common(1)[0][0])
+    size = wish.size or _even(film.usual_size(survey))
     with _part(target, force) as part, ExitStack() as stack:
         encoder = stack.enter_context(closing(Encoder(ffmpeg, part, size, wish.fps)))
         try:
@@ -201,7 +204,9 @@ class _Film:
         choice: Choice = Every() if wish.every is None else Stretches(_stretch_ms(wish.every))
         for entry in self._entries():
             found.photos += 1
-            found.sizes[entry.width, entry.height] += 1
+            size = entry.width, entry.height
+            found.sizes[size] += 1
+            found.first.setdefault(size, entry)
             if choice.due(entry.taken_ms):
                 choice.shown(entry.taken_ms)
                 found.pictures += 1
@@ -209,6 +214,14 @@ class _Film:
                 found.taken_ms.append(entry.taken_ms)
             self._told(found.photos, 0)
         return found
+
+    def usual_size(self, survey: _Survey) -> Size:
+        """That of most photos, upright: those of a size lie on the same side."""
+        size = survey.sizes.most_common(1)[0][0]
+        try:
+            return upright_size(size, read_photo(self._root, survey.first[size]))
+        except OSError:
+            return size
 
     def show(self, photos: int, choice: Choice, printer: Printer, encoder: Encoder) -> None:
         """The pictures go to *encoder*, each in its turn."""

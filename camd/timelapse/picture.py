@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, field
 
 from camd.findings import Flag
+from camd.upright import upright
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -47,7 +48,7 @@ def look(jpeg: bytes) -> frozenset[Flag]:
     """What is wrong with a photo, as far as a small picture of it tells."""
     try:
         with _open(jpeg) as image:
-            image.draft("L", (image.width // _SMALL, image.height // _SMALL))
+            image.draft("L", (max(1, image.width // _SMALL), max(1, image.height // _SMALL)))
             return judged(image.convert("L").histogram())
     except BrokenPictureError:
         return frozenset({Flag.BROKEN})
@@ -78,7 +79,7 @@ class Printer:
             with _open(jpeg) as image:
                 if not self.dated and self._fits(image):
                     return jpeg
-                drawn = self._fitted(image)
+                drawn = self._fitted(image, jpeg)
             if self.dated:
                 self._date(drawn, taken_ms)
             out = io.BytesIO()
@@ -95,14 +96,12 @@ class Printer:
             and "exif" not in image.info
         )
 
-    def _fitted(self, image: Image) -> Image:
+    def _fitted(self, image: Image, jpeg: bytes) -> Image:
         """All of it, as large as can be, in the middle of a black picture."""
-        from PIL import Image, ImageOps
+        from PIL import Image
 
         image.draft("RGB", self.size)
-        whole = image.convert("RGB")
-        if "exif" in image.info:
-            ImageOps.exif_transpose(whole, in_place=True)
+        whole = upright(image.convert("RGB"), jpeg)
         if whole.size == self.size:
             return whole
         share = min(self.size[0] / whole.width, self.size[1] / whole.height)

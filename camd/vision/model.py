@@ -86,7 +86,7 @@ def load(
     about.check_task()
     names = about.classes(classes)
     kind, batch, shape = _input(path.name, session)
-    stride = 0 if all(shape) else about.stride()
+    stride = 0 if any(shape) else about.stride()
     wanted = _size(about, shape, size, stride)
     empty: Tensor = np.zeros((1, 3, wanted[1], wanted[0]), np.float32)
     try:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
+from camd.upright import upright, upright_size
 from camd.vision.letterbox import Pixels
 from camd.vision.wanted import Limits
 
@@ -73,15 +74,9 @@ def decoded(jpeg: bytes, limits: Limits, large: bool) -> Decoded | None:
             raise
         return None
     whole = _has_end(np.asarray(small))
-    if "exif" in image.info:
-        turned = ImageOps.exif_transpose(image)
-        width, height = (
-            turned.size
-            if large
-            else ((height, width) if turned.size != image.size else (width, height))
-        )
-        image = turned
-    return Decoded(width, height, _pixels(image) if large else None, np.asarray(small), whole)
+    width, height = upright_size((width, height), jpeg)
+    pixels = _pixels(upright(image, jpeg)) if large else None
+    return Decoded(width, height, pixels, np.asarray(small), whole)
 
 
 def _halves(width: int, height: int) -> int:

@@ -65,7 +65,7 @@ def _alike(some: Found, others: Found, iou: float) -> NDArray[np.bool_]:
     """For each of *some* which of *others* is the same thing."""
     one, other = some.corners[:, None], others.corners[None]
     both = _common(one, other)
-    either = _areas(one) + _areas(other) - both
+    either = areas(one) + areas(other) - both
     # A box that is less than nothing wide, as a network may give, is in nobody's way.
     same: NDArray[np.bool_] = (both > iou * either) & (either > 0)
     same &= some.classes[:, None] == others.classes
@@ -80,9 +80,10 @@ def _together(one: Found, other: Found) -> Found:
     )
 
 
-def _areas(corners: Floats) -> Floats:
-    areas: Floats = (corners[..., 2] - corners[..., 0]) * (corners[..., 3] - corners[..., 1])
-    return areas
+def areas(corners: Floats) -> Floats:
+    """Of boxes, x1 y1 x2 y2."""
+    each: Floats = (corners[..., 2] - corners[..., 0]) * (corners[..., 3] - corners[..., 1])
+    return each
 
 
 def _common(one: Floats, other: Floats) -> Floats:

@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from enum import IntEnum
 
 import numpy as np
-from attrs import frozen
+from attrs import define, field, frozen
 from numpy.typing import NDArray
 
-from camd.vision.suppress import Floats, Found, shared
+from camd.vision.suppress import Floats, Found, Indices, areas, shared
 
 _EDGE = 0.01
 _SHARED = 0.5
 _ALIKE = 0.4
-_JOINED = 0.25
+_JOINED = 0.5
+_NOBODY = -1
 
 
 @frozen
@@ -66,21 +67,28 @@ class _Rank(IntEnum):
 
 
 @frozen(eq=False)
-class _Box:
+class _Boxes:
+    """What all views saw, or of that what stays; *n* boxes.
+
+    :ivar views: n, the numbers of those who saw them; `_NOBODY`: several saw a piece of it each.
+    :ivar parts: n x 4, what of the picture those could see.
+    """
+
     corners: Floats
-    score: float
-    kind: int
-    view: int
-    rank: _Rank
+    scores: Floats
+    classes: Indices
+    views: Indices
+    ranks: Indices
+    parts: Floats
 
-    @property
-    def area(self) -> float:
-        return float((self.corners[2] - self.corners[0]) * (self.corners[3] - self.corners[1]))
+    def __len__(self) -> int:
+        return len(self.scores)
 
-    @property
-    def side(self) -> float:
-        """The longer one."""
-        return float((self.corners[2:] - self.corners[:2]).max())
+    def take(self, which: Indices) -> "_Boxes":
+        return _Boxes(
+            self.corners[which], self.scores[which], self.classes[which], self.views[which],
+            self.ranks[which], self.parts[which],
+        )  # fmt: skip
 
 
 def merged(
@@ -88,47 +96,56 @@ def merged(
 ) -> Found:
     """What all *views* saw, each thing once; boxes in pixels of the picture.
 
-    What an inner edge cuts gives way to what another view saw whole, and two pieces of one thing
-    that nobody saw whole become one. Two boxes of one view both stay: it could tell them apart.
-    The picture as a whole tells only of what is too large to be whole in a tile: the tiles see
-    the rest better.
+    What an inner edge cuts gives way to what another view saw whole, and pieces of one thing that
+    nobody saw whole become one. Two boxes of one view both stay: it could tell them apart. The
+    picture as a whole tells only of what is too large to be whole in a tile: the tiles see the
+    rest better.
 
     :param overlap: of neighbouring tiles, a share of their side.
+    :param most: boxes at most that are compared, the surest ones.
     """
-    boxes = [
-        box
-        for view, (tile, found) in enumerate(views)
-        for box in _boxes(picture, tile, found, view)
-    ]
+    boxes = _boxes(picture, views)
     side = max((max(t.width, t.height) for t, _ in views if not _is_all(t, picture)), default=0)
     whole_in_tile = side * (overlap - 2 * _EDGE)
-    boxes = [box for box in boxes if box.rank is not _Rank.WHOLE or box.side > whole_in_tile]
-    boxes.sort(key=lambda box: (box.rank, -box.area if box.rank is _Rank.CUT else -box.score))
-    by_class: dict[int, list[_Box]] = {}
-    for box in boxes:
-        kept = by_class.setdefault(box.kind, [])
-        _settle(box, kept)
-    stay = sorted((b for kept in by_class.values() for b in kept), key=lambda b: -b.score)[:most]
-    return Found(
-        np.array([box.corners for box in stay], np.float32).reshape(-1, 4),
-        np.array([box.score for box in stay], np.float32),
-        np.array([box.kind for box in stay], np.intp),
-    )
+    longest = (boxes.corners[:, 2:] - boxes.corners[:, :2]).max(axis=1, initial=0)
+    boxes = boxes.take(np.flatnonzero((boxes.ranks != _Rank.WHOLE) | (longest > whole_in_tile)))
+    boxes = boxes.take(np.argsort(-boxes.scores, kind="stable")[:most])
+    of_pieces = boxes.ranks == _Rank.CUT
+    first = np.where(of_pieces, -areas(boxes.corners), -boxes.scores)
+    boxes = boxes.take(np.lexsort((first, boxes.ranks)))
+    corners, stay = boxes.corners, []
+    for kind in np.unique(boxes.classes):
+        these = np.flatnonzero(boxes.classes == kind)
+        known = _Known(boxes.take(these))
+        for at in range(len(these)):
+            known.settle(at)
+        stay.append(known.left())
+    if not stay:
+        return Found(corners, boxes.scores, boxes.classes)
+    corners, scores, classes = (np.concatenate(each) for each in zip(*stay, strict=True))
+    surest = np.argsort(-scores, kind="stable")
+    return Found(corners[surest], scores[surest], classes[surest])
 
 
-def _boxes(picture: tuple[int, int], tile: Tile, found: Found, view: int) -> list[_Box]:
-    everything = _is_all(tile, picture)
-    cut = _cut(picture, tile, found.corners)
-    return [
-        _Box(
-            found.corners[at],
-            float(found.scores[at]),
-            int(found.classes[at]),
-            view,
-            _Rank.CUT if cut[at] else _Rank.WHOLE if everything else _Rank.TILE,
+def _boxes(picture: tuple[int, int], views: Sequence[tuple[Tile, Found]]) -> _Boxes:
+    ranks = [
+        np.where(
+            _cut(picture, tile, found.corners),
+            _Rank.CUT,
+            _Rank.WHOLE if _is_all(tile, picture) else _Rank.TILE,
         )
-        for at in range(len(found))
+        for tile, found in views
     ]
+    counts = [len(found) for _, found in views]
+    parts = [(t.left, t.top, t.left + t.width, t.top + t.height) for t, _ in views]
+    return _Boxes(
+        np.concatenate([found.corners for _, found in views]),
+        np.concatenate([found.scores for _, found in views]),
+        np.concatenate([found.classes for _, found in views]),
+        np.arange(len(views)).repeat(counts),
+        np.concatenate(ranks),
+        np.array(parts, np.float32).repeat(counts, axis=0),
+    )
 
 
 def _is_all(tile: Tile, picture: tuple[int, int]) -> bool:
@@ -151,38 +168,70 @@ def _cut(picture: tuple[int, int], tile: Tile, corners: Floats) -> NDArray[np.bo
     return cut
 
 
-def _settle(box: _Box, kept: list[_Box]) -> None:
-    """*box* is new, or known from another view already, or a piece of what is known."""
-    others = [at for at, each in enumerate(kept) if each.view != box.view]
-    if not others:
-        kept.append(box)
-        return
-    common = shared(box.corners, np.array([kept[at].corners for at in others], np.float32))
-    areas = np.array([kept[at].area for at in others], np.float32)
-    smaller, larger = np.minimum(areas, box.area), np.maximum(areas, box.area)
-    if box.rank is _Rank.TILE:
-        known = bool(np.any((common >= _SHARED * smaller) & (smaller >= _ALIKE * larger)))
-    elif box.rank is _Rank.WHOLE:
-        # One box over two things that the tiles tell apart is no third thing.
-        known = float(common.sum()) >= _SHARED * box.area
-    else:
-        seen_whole = np.array([kept[at].rank is not _Rank.CUT for at in others])
-        known = bool(np.any(seen_whole & (common >= _SHARED * box.area)))
-        known = known or _joined(box, kept, others, common)
-    if not known:
-        kept.append(box)
+@define(eq=False)
+class _Known:
+    """The things of one class that are known by now: *boxes* of which *there* is true."""
+
+    boxes: _Boxes
+    there: NDArray[np.bool_] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.there = np.zeros(len(self.boxes), np.bool_)
+
+    def left(self) -> tuple[Floats, Floats, Indices]:
+        """Corners, scores and classes of all of them."""
+        boxes = self.boxes
+        return boxes.corners[self.there], boxes.scores[self.there], boxes.classes[self.there]
+
+    def settle(self, at: int) -> None:
+        """The box number *at*, that of all before being settled, is new, or known from another
+        view already, or a piece of what is known."""
+        boxes, corners = self.boxes, self.boxes.corners
+        others = np.flatnonzero(self.there[:at] & (boxes.views[:at] != boxes.views[at]))
+        common = shared(corners[at], corners[others])
+        area, rank = areas(corners[at]), boxes.ranks[at]
+        if rank == _Rank.TILE:
+            theirs = areas(corners[others])
+            smaller, larger = np.minimum(theirs, area), np.maximum(theirs, area)
+            known = np.any((common >= _SHARED * smaller) & (smaller >= _ALIKE * larger))
+        elif rank == _Rank.WHOLE:
+            # One box over two things that the tiles tell apart is no third thing.
+            known = common.sum() >= _SHARED * area
+        else:
+            seen_whole = boxes.ranks[others] != _Rank.CUT
+            known = np.any(seen_whole & (common >= _SHARED * area))
+            if not known:
+                self._join(at, others[~seen_whole])
+        self.there[at] = not known
+
+    def _join(self, at: int, pieces: Indices) -> None:
+        """Those of *pieces* that are of the same thing become part of *at*.
+
+        They are where, in what of the picture both views could see, both saw the same.
+        """
+        corners, parts = self.boxes.corners, self.boxes.parts
+        while len(pieces):
+            both = np.concatenate(
+                (np.maximum(parts[at, :2], parts[pieces, :2]),
+                 np.minimum(parts[at, 2:], parts[pieces, 2:])), axis=1,
+            )  # fmt: skip
+            one, other = _within(corners[at], both), _within(corners[pieces], both)
+            common = areas(_within(one, other))
+            same = common > _JOINED * (areas(one) + areas(other) - common)
+            if not same.any():
+                return
+            for each in (corners, parts):
+                each[at, :2] = np.minimum(each[at, :2], each[pieces[same], :2].min(axis=0))
+                each[at, 2:] = np.maximum(each[at, 2:], each[pieces[same], 2:].max(axis=0))
+            self.boxes.scores[at] = max(
+                self.boxes.scores[at], self.boxes.scores[pieces[same]].max()
+            )
+            self.boxes.views[at] = _NOBODY
+            self.there[pieces[same]] = False
+            pieces = pieces[~same]
 
 
-def _joined(box: _Box, kept: list[_Box], others: list[int], common: Floats) -> bool:
-    """Whether *box* is another piece of a thing that is known as a piece only; it grows then."""
-    for at, both in zip(others, common, strict=True):
-        piece = kept[at]
-        if piece.rank is not _Rank.CUT or both < _JOINED * min(piece.area, box.area):
-            continue
-        low = np.minimum(piece.corners[:2], box.corners[:2])
-        high = np.maximum(piece.corners[2:], box.corners[2:])
-        surer = max(piece.score, box.score)
-        corners = np.concatenate((low, high))
-        kept[at] = _Box(corners, surer, piece.kind, piece.view, _Rank.CUT)
-        return True
-    return False
+def _within(corners: Floats, parts: Floats) -> Floats:
+    """What of boxes lies in those parts of the picture; without an area where nothing does."""
+    low = np.maximum(corners[..., :2], parts[..., :2])
+    return np.concatenate((low, np.maximum(low, np.minimum(corners[..., 2:], parts[..., 2:]))), -1)
