@@ -9,18 +9,22 @@ import time
 from pathlib import Path
 from typing import Any
 
+from attrs import define
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from camd.handover import outcome
+from camd.handover import outcome, upgrade
 from camd.handover.estate import Estate
+from camd.handover.heir import Program
 from camd.handover.inherited import inherited
 from camd.handover.keeper import Keeper
 from camd.handover.keeping import Keeping, Unkept
 from camd.handover.letters import LetterError, Letters
 from camd.handover.outcome import Outcome
 from camd.handover.slate import Slate, traffic
+from camd.handover.upgrade import Fatal, Upgrade
+from camd.store.store import StoreError
 from camd.systemd import drop, keep
 
 
@@ -310,3 +314,41 @@ class Store(SynchronousTestCase):
         for text in ("", "[1]", "{}", "nonsense"):
             (own / outcome.NAME).write_text(text)
             self.assertIsNone(outcome.read(own))
+
+
+@define
+class Failing:
+    """A store that cannot be opened the first *times*, in a house of nothing else."""
+
+    times: int
+    asked: int = 0
+    reactor: Any = reactor
+
+    @property
+    def store(self) -> "Failing":
+        return self
+
+    def open(self) -> None:
+        self.asked += 1
+        if self.asked <= self.times:
+            raise StoreError("the disk failed")
+
+
+class Back(SynchronousTestCase):
+    """The old process goes on where the new one could not."""
+
+    def upgrade(self, store: Failing) -> Upgrade:
+        self.patch(upgrade, "_BETWEEN", 0.0)
+        house: Any = store
+        return Upgrade(house, Program.own())
+
+    def test_disk_comes_back(self) -> None:
+        """A disk that fails for a moment costs no board its connection."""
+        store = Failing(2)
+        self.upgrade(store)._open_again()
+        self.assertEqual(store.asked, 3)
+
+    def test_disk_stays_away(self) -> None:
+        """One that does not come back ends it, with the reason."""
+        error = self.assertRaises(Fatal, self.upgrade(Failing(99))._open_again)
+        self.assertEqual(str(error), "the disk failed")

@@ -396,6 +396,22 @@ class Life(StoreCase):
         """A second store on the same directory is refused, and says why."""
         self.assertIn("in use", str(self.assertRaises(StoreError, self.open)))
 
+    async def test_cannot_be_opened(self) -> None:
+        """A store that cannot be opened leaves nothing open, and can be once what was wrong is
+        mended, by the same process."""
+        await self.store.put(photo(1))
+        await self.shut(self.store)
+        catalog = self.root / ".camd" / "catalog.sqlite"
+        away = catalog.rename(self.root / ".camd" / "away")
+        catalog.mkdir()
+        before = os.listdir("/proc/self/fd")
+        self.assertIn("catalog.sqlite", str(self.assertRaises(StoreError, self.open)))
+        self.assertEqual(os.listdir("/proc/self/fd"), before)
+        catalog.rmdir()
+        away.rename(catalog)
+        self.store = self.open()
+        self.assertIsNotNone(self.store.find(photo(1).key))
+
     async def test_new_directories(self) -> None:
         """The store's own name, and those above it that are new, are there for good before it is
         used."""

@@ -29,6 +29,9 @@ _SILENT = 10.0
 """Seconds for the new process to open the store, where there is nothing to be brought level. A
 board gives a write up after as long."""
 
+_OPENINGS, _BETWEEN = 5, 0.5
+"""How often the store is tried to be opened again, and seconds in between."""
+
 
 class Standing(House, Protocol):
     """The daemon, which can be made to stand still."""
@@ -154,10 +157,17 @@ class Upgrade:
         self._heir.kill()
 
     def _open_again(self) -> None:
-        try:
-            self.house.store.open()
-        except StoreError as error:
-            raise Fatal(str(error)) from None
+        """The disk may have failed for a moment, and what ends with this process does not come back
+        by itself: so it is tried more than once."""
+        for tries in range(1, _OPENINGS + 1):
+            try:
+                self.house.store.open()
+                return
+            except StoreError as error:
+                if tries == _OPENINGS:
+                    raise Fatal(str(error)) from None
+                log.error("{why}; it is tried again", why=str(error))
+                time.sleep(_BETWEEN)
 
     def _go_on(self) -> None:
         house = self.house

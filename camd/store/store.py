@@ -10,7 +10,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -162,24 +162,29 @@ class Store:
         """
         settings = self.config().store
         try:
-            self._make_root()
-            self._lock = Lock(self.own / "lock")
-            self._lock.take()
-            dirty = self._dirty = DirtyList(self.own / "dirty")
-            catalog = Catalog.open(
-                self.own / "catalog.sqlite",
-                lambda text: log.warn("{text}", text=text),
-                check=bool(dirty.folders),
-            )
-            if self.looking:
-                catalog.keep_backlog()
-            report = self._level(catalog, dirty)
-            self._flat = settings.layout == "flat"
-            files = self._files = Files(
-                self.root, self._keep_free, self._lock.check, dirty.add,
-                self._flat_numbers() if self._flat else None,
-            )  # fmt: skip
-            self._reader = CatalogReader.open(catalog.path)
+            with ExitStack() as undo:
+                self._make_root()
+                self._lock = Lock(self.own / "lock")
+                self._lock.take()
+                undo.callback(self._lock.release)
+                dirty = self._dirty = DirtyList(self.own / "dirty")
+                undo.callback(dirty.close)
+                catalog = Catalog.open(
+                    self.own / "catalog.sqlite",
+                    lambda text: log.warn("{text}", text=text),
+                    check=bool(dirty.folders),
+                )
+                undo.callback(catalog.close)
+                if self.looking:
+                    catalog.keep_backlog()
+                report = self._level(catalog, dirty)
+                self._flat = settings.layout == "flat"
+                files = self._files = Files(
+                    self.root, self._keep_free, self._lock.check, dirty.add,
+                    self._flat_numbers() if self._flat else None,
+                )  # fmt: skip
+                self._reader = CatalogReader.open(catalog.path)
+                undo.pop_all()
         except StoreError:
             raise
         except (OSError, CatalogError) as error:
