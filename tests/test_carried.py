@@ -131,7 +131,7 @@ class Lines(SynchronousTestCase):
                 found.append(event)
         return found
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.data(), st.booleans(), st.booleans())
     def test_everywhere(self, data: st.DataObject, sealed: bool, skip: bool) -> None:
         """Cut after any byte: the same messages, their macs checked over the whole."""

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import attrs
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -523,13 +523,11 @@ class MistakesTests(FilesTestCase):
     KEYS = st.sampled_from([*shape.keys(Config), "store", "tls.x", "camera", '"a.b"', "log"])
 
     @given(st.lists(st.tuples(KEYS, TOML), max_size=5))
-    @settings(deadline=None)
     def test_arbitrary_settings(self, pairs: list[tuple[str, str]]) -> None:
         """Whatever stands in the file, it is a configuration or a ConfigError of short lines."""
         self.tried("\n".join(f"{key} = {value}" for key, value in pairs))
 
     @given(st.text())
-    @settings(deadline=None)
     def test_arbitrary_text(self, text: str) -> None:
         """Text that is no TOML is a ConfigError."""
         self.tried(text)
@@ -541,7 +539,6 @@ class MistakesTests(FilesTestCase):
             max_size=4,
         )
     )
-    @settings(deadline=None)
     def test_arbitrary_environment(self, environ: dict[str, str]) -> None:
         """Whatever the environment says, it is a configuration or a ConfigError."""
         try:

@@ -1,6 +1,6 @@
 """Rules of alerts and what belongs to them: what people write, and what is said of mistakes."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -100,13 +100,11 @@ class Rules(SynchronousTestCase):
             self.assertRaises(ValueError, read_when, value)
 
     @given(RULES)
-    @settings(deadline=None)
     def test_round_trip(self, rule: When) -> None:
         """A rule's text reads as that rule."""
         self.assertEqual(read_when(str(rule)), rule)
 
     @given(st.text())
-    @settings(deadline=None)
     def test_any_text(self, text: str) -> None:
         """Any text is a rule, or told in one line what one looks like."""
         try:

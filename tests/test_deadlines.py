@@ -92,7 +92,7 @@ class Wheel(SynchronousTestCase):
             st.tuples(st.integers(0, 4), st.floats(0, 40), st.booleans()), min_size=1, max_size=40
         )
     )
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=80)
     def test_whatever_is_done(self, steps: list[tuple[int, float, bool]]) -> None:
         """Over any moves, an item is told once its last deadline has passed, within a second."""
         clock = Clock()

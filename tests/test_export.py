@@ -15,7 +15,7 @@ from typing import Any
 import frictionless
 import yaml
 from attrs import evolve
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from twisted.trial.unittest import SynchronousTestCase
@@ -150,7 +150,6 @@ class Choosing(ExportCase):
         nights = [pick.night for pick in picks]
         self.assertEqual(nights, sorted(["2026-08-15", "2026-08-16", "2026-08-17"] * 4))
 
-    @settings(deadline=None)
     @given(st.lists(st.integers(0, 50), max_size=20), st.integers(0, 300))
     def test_fair(self, sizes: list[int], most: int) -> None:
         """Nobody keeps more than there is, all together as many as can be; who could keep more
@@ -162,7 +161,6 @@ class Choosing(ExportCase):
         if cut and most >= len(sizes):
             self.assertGreaterEqual(min(cut) + 1, max(shares))
 
-    @settings(deadline=None)
     @given(st.integers(1, 200), st.integers(0, 200))
     def test_spread(self, length: int, number: int) -> None:
         """As far apart as they can be, none twice."""
@@ -184,7 +182,6 @@ def picks_of(cameras: int, nights: int, each: int) -> list[Pick]:
 class Sides(SynchronousTestCase):
     """Training and validation share nothing."""
 
-    @settings(deadline=None)
     @given(
         st.tuples(st.integers(1, 4), st.integers(1, 6), st.integers(1, 9)),
         st.floats(0.01, 0.9),

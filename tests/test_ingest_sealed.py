@@ -210,7 +210,7 @@ class Together(BoardCase):
                 self.intake.release()
         return [(board.lines, board.peer.ended) for board in boards] + [(v1.lines, v1.ended)]
 
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 2)), min_size=10, max_size=40))
     def test_nothing_else(self, steps: list[tuple[str, int]]) -> None:
         """Each board is told the same, in the same order, as if every answer left by itself: in

@@ -228,7 +228,7 @@ class Files(RingCase):
             (self.directory / name).write_text("ab" * 32)
         self.assertEqual(self.ring.cameras(), (GREENHOUSE,))
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.binary(max_size=200))
     def test_any_bytes(self, data: bytes) -> None:
         """Whatever a file holds, its keys are lines of 64 hex digits that stand in it."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from camd.export.card import Origin
@@ -104,7 +104,6 @@ class Lines(LabelsCase):
         ):
             self.assertIn(part, str(self.assertRaises(ValueError, parse_line, line, CLASSES)))
 
-    @settings(deadline=None)
     @given(st.text(max_size=60) | st.text("0123456789.-e ", max_size=60))
     def test_any_line(self, text: str) -> None:
         """Whatever a line is, it is refused or a box on the picture."""
@@ -119,7 +118,6 @@ class Lines(LabelsCase):
 class Names(LabelsCase):
     """The names of the classes."""
 
-    @settings(deadline=None)
     @given(st.lists(names, min_size=1, max_size=5), st.booleans(), st.booleans(), st.booleans())
     def test_what_yaml_writes(
         self, wanted: list[str], numbered: bool, flow: bool, unicode: bool
@@ -184,7 +182,6 @@ class Names(LabelsCase):
             self.assertRaises(ClassesError, parse_yaml, f"names: {text}\n")
         self.assertLess(time.process_time() - start, 0.3)
 
-    @settings(deadline=None)
     @given(st.text(max_size=60) | st.text("[]{}'\",: \nab0#-", max_size=60))
     def test_any_text(self, text: str) -> None:
         """Whatever stands there, it is understood or refused."""
@@ -224,7 +221,6 @@ class Which(LabelsCase):
         self.assertEqual(self.photos.find("labels/0007.txt"), self.entry(77))
         self.assertIsNone(self.photos.find("0008.txt"))
 
-    @settings(deadline=None)
     @given(st.text(max_size=80))
     def test_any_name(self, name: str) -> None:
         """No name is more than unknown."""
@@ -358,7 +354,6 @@ class Coco(LabelsCase):
         ):
             self.assertIn(part, str(self.coco(said).mistakes[0]))
 
-    @settings(deadline=None)
     @given(st.recursive(
         st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
         lambda inner: st.lists(inner, max_size=4) | st.dictionaries(

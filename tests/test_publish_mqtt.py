@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import evolve
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import deferLater
@@ -560,7 +560,6 @@ class Documents(SynchronousTestCase):
     WORDS = st.from_regex(r"[A-Za-z0-9_-]{1,8}", fullmatch=True)
 
     @given(WORDS, IDS, WORDS, IDS)
-    @settings(deadline=None)
     def test_names(self, instance: str, camera: str, other: str, another: str) -> None:
         """No two cameras, of one camd or of two, have the same name there."""
         one = Topics("camd", instance, "homeassistant").device(CameraId(camera))
@@ -569,7 +568,6 @@ class Documents(SynchronousTestCase):
         self.assertIsNotNone(re.fullmatch(r"[a-zA-Z0-9_-]+", one))
 
     @given(st.text(max_size=8), st.text(max_size=8))
-    @settings(deadline=None)
     def test_slugs(self, one: str, two: str) -> None:
         """No two classes have the same name in a state."""
         self.assertEqual(slug(one) == slug(two), one == two)

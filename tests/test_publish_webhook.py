@@ -9,7 +9,7 @@ from threading import Event
 from typing import Any
 
 from attrs import evolve
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import deferLater
 from twisted.logger import globalLogPublisher
@@ -489,7 +489,6 @@ class Wording(SynchronousTestCase):
         self.assertEqual(body(hook, self.LETTER), line)
 
     @given(st.text(max_size=3000))
-    @settings(deadline=None)
     def test_any_text(self, text: str) -> None:
         """Whatever a board says, what is told is one line, and JSON."""
         item = Item(1, NOW, Kind.REFUSED, TRAP, text, reason=Reason.JPEG)

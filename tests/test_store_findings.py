@@ -104,7 +104,7 @@ class FindingsTests(FindingsCase):
         self.writer.annotate(self.photo(2), (), done=True)
         self.assertEqual((self.fresh(3), self.new()), (1, 2))
 
-    @settings(deadline=None, max_examples=25)
+    @settings(max_examples=25)
     @given(st.lists(st.sets(st.integers(0, 3)), min_size=2, max_size=7), st.randoms())
     def test_in_any_order(self, there: list[set[int]], by: random.Random) -> None:
         """In whatever order they come, be it in one go, and looked at once more: what is new is
@@ -396,7 +396,6 @@ class JournalTests(FindingsCase):
         self.assertEqual(self.journal.say(self.catalog, [self.said(99, 0.1)]), [None])
 
     @given(st.text(max_size=60))
-    @settings(deadline=None)
     def test_any_line(self, line: str) -> None:
         """Whatever a line is, it is understood or refused."""
         try:

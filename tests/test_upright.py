@@ -62,7 +62,7 @@ class UprightTests(SynchronousTestCase):
         ):  # fmt: skip
             self.assertEqual(orientation(jpeg), 1)
 
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     @given(
         st.binary(max_size=80)
         | st.lists(

@@ -54,7 +54,6 @@ class ZoneTests(SynchronousTestCase):
         self.assertTrue(within(c, 0.2, 0.5))
         self.assertFalse(within(c, 0.7, 0.5))
 
-    @settings(deadline=None)
     @given(st.lists(polygons, max_size=3), st.lists(polygons, max_size=3))
     def test_there_and_back(self, inside: list[object], outside: list[object]) -> None:
         """As plain lists and read again, zones are the same."""
@@ -62,7 +61,6 @@ class ZoneTests(SynchronousTestCase):
         self.assertEqual(parse_zones(zones.plain()), zones)
         self.assertEqual(bool(zones), bool(inside or outside))
 
-    @settings(deadline=None)
     @given(polygons, shares, shares)
     def test_turned(self, polygon: tuple[tuple[float, float], ...], x: float, y: float) -> None:
         """Which way round, and from which corner on, it is drawn does not matter."""
@@ -95,7 +93,6 @@ class ZoneTests(SynchronousTestCase):
             error = self.assertRaises(ValueError, parse_zones, given_)
             self.assertIn(wanted, str(error))
 
-    @settings(deadline=None)
     @given(st.recursive(st.none() | st.integers() | st.floats() | st.text(max_size=3),
                         lambda inner: st.lists(inner, max_size=4), max_leaves=12))  # fmt: skip
     def test_any_polygon(self, given_: object) -> None:
@@ -132,7 +129,6 @@ class LetterboxTests(SynchronousTestCase):
         self.assertEqual(fitted((800, 600), (640, 640), 32).size, (640, 480))
         self.assertEqual(fitted((333, 777), (640, 640), 32).size, (288, 640))
 
-    @settings(deadline=None)
     @given(st.integers(1, 4000), st.integers(1, 4000), st.sampled_from((0, 32)))
     def test_back(self, width: int, height: int, stride: int) -> None:
         """The picture's own corners come back as they were, and nothing lies outside of it."""
@@ -229,7 +225,6 @@ class SuppressionTests(SynchronousTestCase):
         boxes = found((5, 0, 0, 9, 0.9, 0), (1, 1, 4, 4, 0.8, 0), (30, 30, 20, 20, 0.7, 0))
         self.assertEqual(len(suppressed(boxes, 0.7, 300)), 3)
 
-    @settings(deadline=None)
     @given(any_rows, st.floats(0.1, 0.9), st.integers(1, 30))
     def test_of_any(self, given_: list[tuple[float, ...]], bound: float, most: int) -> None:
         """No two that stay share too much; each that goes shares too much with a surer one that
@@ -272,7 +267,6 @@ class HeadTests(SynchronousTestCase):
         ):
             self.assertIs(head_of(shape, classes, (640, 640), once), head, (shape, classes, once))
 
-    @settings(deadline=None)
     @given(st.lists(st.integers(0, 400), max_size=5), st.integers(1, 90),
            st.sampled_from((None, True, False)))  # fmt: skip
     def test_any_shape(self, shape: list[int], classes: int, once: bool | None) -> None:
@@ -334,7 +328,6 @@ class TileTests(SynchronousTestCase):
         for side in (0, 640, 700):
             self.assertEqual(tiles((640, 480), side, 0.2, True), [Tile(0, 0, 640, 480)])
 
-    @settings(deadline=None)
     @given(st.integers(1, 3000), st.integers(1, 3000), st.integers(64, 1280), st.floats(0, 0.8),
            st.booleans())  # fmt: skip
     def test_all_is_seen(
@@ -411,7 +404,7 @@ class TileTests(SynchronousTestCase):
         )
         self.assertEqual(seen, [one, other, large])
 
-    @settings(deadline=None, max_examples=40)
+    @settings(max_examples=40)
     @given(st.randoms(use_true_random=False), st.sampled_from([0.05, 0.1, 0.3]), st.booleans(),
            st.booleans())  # fmt: skip
     def test_each_counts_once(
@@ -445,7 +438,6 @@ class TileTests(SynchronousTestCase):
         )
         self.assertEqual(seen, [(50, 100, 990, 201, 0.7, 0)])
 
-    @settings(deadline=None)
     @given(any_rows)
     def test_one_view_loses_nothing(self, given_: list[tuple[float, ...]]) -> None:
         """What a single view could tell apart stays apart."""

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageFilter
@@ -185,7 +185,6 @@ class SpoiltTests(JudgeCase):
         self.assertEqual(judged(plain).flags, {Flag.COVERED})
         self.assertEqual(judged(plain, Thresholds(covered=0.0)).flags, frozenset())
 
-    @settings(deadline=None)
     @given(st.integers(1, 80), st.integers(1, 80), st.integers(0, 2**32 - 1))
     def test_any_picture(self, width: int, height: int, seed: int) -> None:
         """Of any size and content there is an answer."""
@@ -263,7 +262,6 @@ class FrozenTests(JudgeCase):
             self.assertEqual(mark, b"")
         self.assertFalse(is_frozen(b"", b""))
 
-    @settings(deadline=None)
     @given(st.binary(max_size=16), st.binary(max_size=16))
     def test_any_two(self, before: bytes, now: bytes) -> None:
         """Frozen is the same, and something."""

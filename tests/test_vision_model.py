@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from PIL import Image
@@ -108,7 +108,6 @@ class LoadTests(ModelCase):
             path = build(self.path(), names="ab", size=SIZE, metadata={"names": names})
             self.assertIn(why, self.refused(path))
 
-    @settings(deadline=None)
     @given(st.text(max_size=40))
     def test_any_metadata(self, text: str) -> None:
         """Whatever stands there is understood, refused in a line, or as good as nothing."""

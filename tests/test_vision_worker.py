@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -91,7 +91,6 @@ answers = st.one_of(
 class LineTests(SynchronousTestCase):
     """Whatever is said is understood as it was meant, and nothing else is."""
 
-    @settings(deadline=None)
     @given(setups)
     def test_setup(self, setup: Setup) -> None:
         """Of every setup there is."""
@@ -99,7 +98,6 @@ class LineTests(SynchronousTestCase):
         self.assertEqual(parse_setup(line), setup)
         self.check_line(line)
 
-    @settings(deadline=None)
     @given(ids, paths, wishes)
     def test_job(self, number: int, path: Path, wanted: Wanted) -> None:
         """Of every job there is."""
@@ -107,7 +105,6 @@ class LineTests(SynchronousTestCase):
         self.assertEqual(parse_job(job_line(job)), job)
         self.check_line(job_line(job))
 
-    @settings(deadline=None)
     @given(answers)
     def test_answer(self, answer: Answer) -> None:
         """Of every answer there is; a box's sides but for rounding."""
@@ -175,7 +172,6 @@ class LineTests(SynchronousTestCase):
             self.assertEqual(error.id, about)
             self.assertIn(why, str(error))
 
-    @settings(deadline=None)
     @given(st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
@@ -205,7 +201,6 @@ class LineTests(SynchronousTestCase):
         wanted = 'judging photos needs numpy and Pillow: pip install "camd[judge]"\n'
         self.assertEqual(said.decode(), wanted)
 
-    @settings(deadline=None)
     @given(st.binary(max_size=60))
     def test_any_bytes(self, line: bytes) -> None:
         """So are bytes that are no JSON."""
