@@ -16,16 +16,16 @@ from tests.tools import tool
 
 TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
 LOOPBACK = "tcp:0:interface=127.0.0.1"
-_NOT_OURS = ("CAMD_", "NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_")
+_NOT_OURS = ("CAMD_", "NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_", "PYTHONDONTWRITEBYTECODE")
 _LISTENING = re.compile(r"listening on (\S+): .*? port (\d+)\b")
 
 
 def environment(**more: str) -> dict[str, str]:
     """Nothing of the caller's configuration, or of whoever manages it, and this camd before any
-    other."""
+    other, compiled once."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_OURS)}
     root = str(Path(camd.__file__).parent.parent)
-    elsewhere = {"PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1", "CAMD_WEB__LISTEN": "off"}
+    elsewhere = {"PYTHONPATH": root, "CAMD_WEB__LISTEN": "off"}
     return {**kept, **elsewhere, **more}
 
 
