@@ -103,7 +103,6 @@ class Alerts:
     room: Room
     counts: Callable[[], Counts | None] = lambda: None
     _standing: dict[Key, Standing] = field(factory=dict)
-    _poor: dict[CameraId, tuple[float, str]] = field(factory=dict)
     _measured: set[CameraId] = field(factory=set)
     _found: dict[tuple[CameraId, str], float] = field(factory=dict)
     _counting: set[AlertEntry] = field(factory=set)
@@ -120,8 +119,6 @@ class Alerts:
         if isinstance(memory, Mapping):
             for title, rule, camera, since, told, window in memory.get("standing", ()):
                 self._standing.setdefault((title, rule, camera, window), Standing(since, told))
-            for camera, (since, why) in memory.get("poor", {}).items():
-                self._poor.setdefault(CameraId(camera), (since, why))
         self._counting.clear()
 
     @property
@@ -146,11 +143,6 @@ class Alerts:
                     key = camera, each.label
                     taken = item.taken or item.when
                     self._found[key] = min(taken, self._found.get(key, taken))
-        elif item.kind is Kind.POOR:
-            self._poor.setdefault(camera, (item.when, item.text))
-            self.save()
-        elif item.kind is Kind.GOOD and self._poor.pop(camera, None) is not None:
-            self.save()
 
     def look(self) -> "Deferred[None]":
         """Fires when every rule was looked at; what was asked for and is not answered yet is not
@@ -185,7 +177,6 @@ class Alerts:
                 [title, rule, camera, each.since, each.told, window]
                 for (title, rule, camera, window), each in self._standing.items()
             ],
-            "poor": {camera: list(poor) for camera, poor in self._poor.items()},
         }
 
     def _drop(self, alerts: Sequence[AlertEntry]) -> None:
@@ -207,9 +198,6 @@ class Alerts:
             if gone:
                 del self._standing[key]
                 self.save()
-        for id in tuple(self._poor):
-            if id not in self.fleet:
-                del self._poor[id]
 
     def _begin_counting(self, alerts: Sequence[AlertEntry]) -> None:
         """What was found before there was a rule counts for it."""
@@ -236,7 +224,7 @@ class Alerts:
     def _watch(self, entry: AlertEntry, camera: Camera) -> None:
         standing = self._standing.get(self._key(entry, camera.id))
         if entry.when.subject is Subject.POOR:
-            poor = self._poor.get(camera.id)
+            poor = camera.poor
             text = "its photos are good again" if poor is None else f"its photos are bad: {poor[1]}"
             self._judge(entry, camera.id, poor is not None, text)
             return

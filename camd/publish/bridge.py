@@ -92,7 +92,6 @@ class Bridge:
     _reading: set[CameraId] = field(factory=set)
     _known: dict[CameraId, Device | None] = field(factory=dict)
     _before: set[CameraId] = field(factory=set)
-    _poor: set[CameraId] = field(factory=set)
     _connected: int = -1
     _former: Topics | None = None
     _leaving: bool = False
@@ -115,7 +114,6 @@ class Bridge:
         if isinstance(memory, dict):
             self._before = {CameraId(camera) for camera in memory.get("cameras", ())}
             self.tally.restore(memory.get("labels", {}))
-            self._poor = {CameraId(camera) for camera in memory.get("poor", ())}
             former = memory.get("topics")
             self._former = Topics(*former) if former else None
 
@@ -124,7 +122,6 @@ class Bridge:
         return {
             "cameras": sorted(self._before | set(self._known)),
             "labels": self.tally.memory(),
-            "poor": sorted(self._poor),
             "topics": list(astuple(self._former or self.topics)),
         }
 
@@ -143,9 +140,6 @@ class Bridge:
         self._dirty[camera] = None
         if item.receipt is not None and item.kind is Kind.PHOTO:
             self._photos[camera] = item.receipt
-        if item.kind in (Kind.POOR, Kind.GOOD):
-            (self._poor.add if item.kind is Kind.POOR else self._poor.discard)(camera)
-            self.save()
         if item.kind in _EVENTS:
             said = {"event_type": _EVENTS[item.kind], "text": plain(item.text)}
             self._event(camera, {**said, "when": iso(item.when)})
@@ -300,7 +294,7 @@ class Bridge:
         )  # fmt: skip
 
     def _state(self, camera: Camera) -> dict[str, Any]:
-        problems = {"silent": camera.silent, "photos bad": camera.id in self._poor}
+        problems = {"silent": camera.silent, "photos bad": camera.poor is not None}
         today = camera.today == int(self.now() // DAY)
         return {
             "state": camera.state.value,
@@ -326,7 +320,6 @@ class Bridge:
         self.tally.forget(id)
         self._photos.pop(id, None)
         self._dirty.pop(id, None)
-        self._poor.discard(id)
         self.save()
 
     def _show(self, id: CameraId, receipt: Receipt | None) -> None:

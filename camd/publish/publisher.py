@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -400,7 +400,7 @@ class Publisher:
         """How telling others goes, as JSON has it: ``targets``, ``dead``, ``alerts``, ``mqtt``,
         ``dropped``."""
         if not self.courier.running:
-            return _fired(self._described({}, []))
+            return succeed(self._described({}, []))
         asked = self.courier.ask(lambda box: (box.waiting(), box.dead(MOST_SHOWN)))
         return asked.addCallback(lambda found: self._described(*found))
 
@@ -449,9 +449,3 @@ def _drafted(letter: Letter, target: str, body: str) -> Draft:
         f"{letter.name}_{target}", target, letter.kind, letter.urgent, round(letter.when * 1000),
         body,
     )  # fmt: skip
-
-
-def _fired(value: Any) -> "Deferred[Any]":
-    done: Deferred[Any] = Deferred()
-    done.callback(value)
-    return done
