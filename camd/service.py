@@ -148,6 +148,7 @@ class Camd(MultiService):
             current, self.store, self.fleet, self.keyring, self.reactor, lambda: bool(self.running)
         )
         self.news.listen(Journal(self.cameras.sparing).hear)
+        self.news.listen(self.upkeep.hear)
 
     @property
     def service(self) -> "Camd":
@@ -294,6 +295,7 @@ class Camd(MultiService):
             if loop.running:
                 loop.stop()
         self._loops.clear()
+        self.upkeep.halt()
         self.uploads.stopping = True
         self.pullers.stop()
         for room in (self.looking, self.publisher):

@@ -9,12 +9,14 @@ from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from camd.config import Config
 from camd.fleet import Fleet
 from camd.keys import KeyRing
+from camd.news import Item, Kind
 from camd.photo import CameraId
 from camd.store.catalog import Catalog
 from camd.store.entry import CameraState, Totals, milliseconds
@@ -22,6 +24,11 @@ from camd.store.retention import Policies, Policy, SweepReport, sweep
 from camd.store.store import Store
 
 log = Logger()
+
+SOON = 1.0
+"""Seconds until what is told once is saved, with all that came meanwhile."""
+
+_TOLD_ONCE = frozenset({Kind.SILENT, Kind.BACK, Kind.POOR, Kind.GOOD})
 
 NEXT_SWEEP = 0.2
 """Seconds until a sweep goes on that had more to do than it may in one go."""
@@ -38,6 +45,7 @@ class Upkeep:
     reactor: Any
     running: Callable[[], bool]
     _saved: dict[CameraId, object] = field(factory=dict)
+    _call: IDelayedCall | None = None
 
     def remember(self, crashed: bool = False) -> None:
         """The fleet has what the catalog knows of cameras, and those of the configuration.
@@ -57,8 +65,20 @@ class Upkeep:
         for entry in self.config().camera_entries:
             self.fleet.camera(entry.id)
 
+    def hear(self, item: Item) -> None:
+        """A listener of `News`: over a crash, too, nothing is told twice, or for ever."""
+        if item.kind in _TOLD_ONCE and self._call is None:
+            self._call = self.reactor.callLater(SOON, self.save)
+
+    def halt(self) -> None:
+        """Nothing is saved by itself."""
+        call, self._call = self._call, None
+        if call is not None and call.active():
+            call.cancel()
+
     def save(self) -> "Deferred[None]":
         """Cameras of which there is something new are saved; those long gone are forgotten."""
+        self.halt()
         now = time.time()
         states = []
         forget = []

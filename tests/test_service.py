@@ -19,6 +19,7 @@ from camd.signals import Signals
 from camd.store.entry import CameraState
 from camd.store.schema import CatalogError
 from camd.store.store import Store
+from camd.upkeep import SOON
 from tests.e2e_boards import V2, photo
 from tests.e2e_daemon import DaemonCase, until
 from tests.e2e_talk import Talk
@@ -79,6 +80,29 @@ class Clockwork(SynchronousTestCase):
             camera.silent = silent
             self.successResultOf(camd.upkeep.save())
         self.assertEqual([state.state["silent"] for state in saved], [False, True])
+
+    def test_saved_soon(self) -> None:
+        """That a camera's photos are bad is on the disk a moment later, with what came meanwhile:
+        a crash does not make it forgotten."""
+        camd, reactor = self.camd()
+        saved: list[list[CameraState]] = []
+
+        class Kept:
+            def save_camera_states(self, states: list[CameraState]) -> None:
+                saved.append(states)
+
+        self.patch(Store, "ask", lambda _store, work: execute(work, Kept()))
+        for name in ("trap", "door"):
+            camd.fleet.remember(CameraId(name), 50.0, 60.0, {})
+            camd.news.tell(Kind.POOR, CameraId(name), "blurred")
+        reactor.advance(SOON)
+        reactor.advance(10 * SOON)
+        self.assertEqual([[s.state["poor"][1] for s in states] for states in saved],
+                         [["blurred", "blurred"]])  # fmt: skip
+        camd.news.tell(Kind.GOOD, CameraId("trap"), "good")
+        camd.upkeep.halt()
+        reactor.advance(SOON)
+        self.assertEqual(len(saved), 1)
 
     def test_one_failure_stops_nothing(self) -> None:
         """What fails once is tried again when its time comes, and the rest goes on."""
