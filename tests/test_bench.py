@@ -26,7 +26,7 @@ class Bench(SynchronousTestCase):
     def test_json(self) -> None:
         """Every photo was durable, the yardstick ran beside it, and nothing is left on the disk."""
         done = self.run_bench("--connections", "50", "--json")
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
         said = json.loads(done.stdout)
         (row,) = said["loads"]
         self.assertEqual((row["boards"], row["refused"]), (3, 0))

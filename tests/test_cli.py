@@ -114,10 +114,31 @@ class Calling(CommandCase):
             ["revoke", "x..y"],
             ["ls", "x", "--number", "0"],
             ["check", "surplus"],
+            ["token", "add", "grafana"],
+            ["detect", "--aside", "--retry"],
+            ["detect", "trap-7", "--retry"],
+            ["detect", "--aside", "--since", "7d"],
         ):
             self.fails(2, *arguments)
         for group in ("export", "import", "token"):
             self.assertIn(f"Missing command; see camd {group} --help", self.fails(2, group))
+        self.assertEqual(os.listdir(self.directory), [])
+
+    def test_password_without_a_terminal(self) -> None:
+        """Nobody types a password where it would be seen, and nothing is made for it."""
+        done = subprocess.run(
+            [sys.executable, "-m", "camd", "password"],
+            cwd=self.directory,
+            env={**os.environ, "PYTHONPATH": str(Path(camd.__file__).parents[1])},
+            input="a yellow card\n" * 2,
+            start_new_session=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertRegex(done.stderr, r"^camd: there is no terminal .*--stdin.*\n$")
         self.assertEqual(os.listdir(self.directory), [])
 
     def test_bad_configuration(self) -> None:

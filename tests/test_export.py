@@ -710,6 +710,7 @@ class Commands(DataSetCase, CommandCase):
             (2, ("yolo", target, "--camera", "../x"), "no photo of it"),
             (2, ("yolo", target, "--class", "moth"), "gnat, whitefly"),
             (2, ("yolo", target, "--since", "soon"), "a date"),
+            (2, ("csv", target, "--since", "1d", "--until", "2d"), "not before --until"),
             (2, ("yolo", target, "--val", "1.5"), "--val"),
             (1, ("yolo", target, "--confirmed"), "no photo"),
             (1, ("yolo", str(self.root / "x")), "within the store"),

@@ -710,6 +710,15 @@ class Commandline(Case):
         self.assertEqual((said["verified"]["files"], said["verified"]["good"]), (3, True))
         self.assertEqual(camd.heard["AUTH"], 1)
 
+    async def test_no_keys(self) -> None:
+        """A file of keys that is none is told in a line."""
+        self.listen()
+        keys = self.root / "keys"
+        keys.write_bytes(b"\xff\xfe")
+        process = self.spawn("--keys", str(keys))
+        self.assertEqual(await process.ended, 1)
+        self.assertRegex(process.err, rb"^camd: .*keys:1: .* 64 hex digits are wanted\n$")
+
     async def test_not_kept(self) -> None:
         """1 where the store lacks what was acknowledged; the table says so."""
         self.listen(forgets=True)

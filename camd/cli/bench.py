@@ -14,10 +14,13 @@ from camd.pictures import FRAMESIZES, PicturesUnavailableError
 
 
 @click.command()
-@click.option("--boards", type=click.IntRange(1, 4096), multiple=True, default=(16, 256))
-@click.option("--size", type=click.Choice(sorted(FRAMESIZES)), multiple=True, default=("vga",))
-@click.option("--seconds", type=click.FloatRange(1, 600), default=4.0, help="For each load.")
-@click.option("--connections", type=click.IntRange(0, 10_000), default=1000,
+@click.option("--boards", type=click.IntRange(1, 4096), multiple=True, default=(16, 256),
+              show_default=True, help="At once; may be repeated.")  # fmt: skip
+@click.option("--size", type=click.Choice(sorted(FRAMESIZES)), multiple=True, default=("vga",),
+              show_default=True, help="Of their photos; may be repeated.")  # fmt: skip
+@click.option("--seconds", type=click.FloatRange(1, 600), default=4.0, show_default=True,
+              help="For each load.")  # fmt: skip
+@click.option("--connections", type=click.IntRange(0, 10_000), default=1000, show_default=True,
               help="Idle ones, to weigh; 0 leaves that out.")  # fmt: skip
 @click.option("--dir", "where", default=".", help="On the disk that is to be measured.",
               type=click.Path(exists=True, file_okay=False, path_type=Path))  # fmt: skip
@@ -40,7 +43,10 @@ def bench(
     memory: tuple[int, int] | None = None
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     try:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        console = Console(stderr=True)
+        with Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal
+        ) as progress:
             task = progress.add_task("")
             for name in size:
                 for number in boards:

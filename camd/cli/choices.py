@@ -74,7 +74,7 @@ def choice_of(
     """The choice that is wished for.
 
     :param more: of a `Choice`, what is asked for in other ways.
-    :raises click.BadParameter: the store has no such camera or class, or a time makes no sense.
+    :raises click.UsageError: the store has no such camera or class, or times make no sense.
     """
     known = catalog.totals()
     for name in wishes["cameras"]:
@@ -98,10 +98,13 @@ def choice_of(
             for camera in cameras
         }  # fmt: skip
 
+    since, until = moments("since"), moments("until")
+    if any(since[camera] >= until[camera] for camera in since.keys() & until.keys()):
+        raise click.UsageError("--since is not before --until")
     return Choice(
         cameras=tuple(dict.fromkeys(wishes["cameras"])),
-        since=moments("since"),
-        until=moments("until"),
+        since=since,
+        until=until,
         classes=classes,
         without=frozenset(without),
         **{key: wishes[key] for key in ("confirmed", "starred", "least_score", "every", "most")},

@@ -67,6 +67,11 @@ def detect(
     --again, from the beginning. What was set aside, because it could not be looked at, is left out
     until --retry.
     """
+    if aside and retry:
+        raise click.UsageError("--aside lists those photos, --retry takes them up: say one of them")
+    if (aside or retry) and (cameras or any(wishes.values())):
+        raise click.UsageError(f"{'--aside' if aside else '--retry'} is about all photos that were "
+                               "set aside: no others can be chosen")  # fmt: skip
     root = existing_store(loaded)
     with plain_errors(), closing(Catalog.open(existing_catalog(loaded))) as catalog:
         if aside:

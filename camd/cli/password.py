@@ -1,6 +1,8 @@
 """``camd password``: what people have to know to see the page."""
 
 import sys
+import warnings
+from getpass import GetPassWarning
 
 import click
 
@@ -26,10 +28,7 @@ def password(loaded: Loaded, from_stdin: bool, remove: bool) -> None:
         was = known.remove()
         click.echo("The page has no password any more." if was else "The page had no password.")
         return
-    if from_stdin:
-        text = sys.stdin.readline().rstrip("\r\n")
-    else:
-        text = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    text = sys.stdin.readline().rstrip("\r\n") if from_stdin else _asked()
     if not known.directory.is_dir():
         private_directory(known.directory)
     try:
@@ -37,3 +36,17 @@ def password(loaded: Loaded, from_stdin: bool, remove: bool) -> None:
     except AccessError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"The page has a password; {known.path} holds its hash.")
+
+
+def _asked() -> str:
+    """What is typed, twice and unseen.
+
+    :raises click.UsageError: where there is no terminal that could hide it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", GetPassWarning)
+        try:
+            text: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        except GetPassWarning:
+            raise click.UsageError("there is no terminal to ask at; --stdin reads it") from None
+    return text

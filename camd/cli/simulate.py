@@ -194,7 +194,7 @@ def _keys(enrolled: Path | None, key_dir: Path | None, file: Path | None) -> dic
 
 def _listed_keys(file: Path) -> dict[str, bytes]:
     keys: dict[str, bytes] = {}
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(file.read_text("utf-8", "replace").splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         try:

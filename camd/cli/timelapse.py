@@ -90,7 +90,8 @@ def _span(text: str) -> float:
     "--progress", type=click.Choice(["bar", "json", "none"]), default="bar",
     help="On stderr, or in lines on stdout.",
 )  # fmt: skip
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE.mp4")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE.mp4",
+              help="Else CAMERA.mp4, here.")  # fmt: skip
 @configured
 def timelapse(
     loaded: Loaded, /, *, camera: CameraId, since: str | None, until: str | None, progress: str,

@@ -22,6 +22,8 @@ def token() -> None:
 def add(loaded: Loaded, name: str, read: bool, control: bool, upload: bool) -> None:
     """Make a token for the program NAME, and print it: it cannot be read again."""
     wanted = ((May.READ, read), (May.CONTROL, control), (May.UPLOAD, upload))
+    if not any(said for _, said in wanted):
+        raise click.UsageError("say what it may do: --read, --control or --upload")
     known = _tokens(loaded)
     if not known.directory.is_dir():
         private_directory(known.directory)
