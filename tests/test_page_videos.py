@@ -79,7 +79,7 @@ class Videos(CameraPageCase):
         page.until("document.querySelector('.player img')?.naturalWidth > 0")
         page.run("document.querySelector('#video-length').value = ''")
         page.run("document.querySelector('.make').requestSubmit()")
-        page.until("document.querySelector('.films li[data-state=failed]')", 40)
+        page.until("document.querySelector('.films li[data-state=failed]')", MADE)
         page.shows("it would be larger than 1 kB")
         page.click(".films button[aria-label='Delete this video']")
         page.until("!document.querySelector('.films li')")
