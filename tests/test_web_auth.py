@@ -144,6 +144,22 @@ class PasswordTests(WebCase):
         self.assertEqual(client.ask("POST", "/login", {"password": PASSWORD}).status, 403)
         self.assertEqual(client.sign_in("another one, then").get("/api/v1/cameras").status, 200)
 
+    def test_password_taken_away(self) -> None:
+        """A door that others can reach opens to nobody by that, and goes by the next password."""
+        daemon, client = self.web(password=PASSWORD, web="tcp:0")
+        client.sign_in(PASSWORD)
+        program = {"Authorization": f"Bearer {Tokens(daemon.store / OWN).add('x', [May.READ])}"}
+        Password(daemon.store / OWN).remove()
+        for each in (client, Client(client.port)):
+            self.assertEqual(each.get("/api/v1/cameras").status, 401)
+        session = client.get("/api/v1/session").json
+        self.assertEqual((session["password"], session["signed_in"]), (True, False))
+        for password in ("", PASSWORD):
+            self.assertEqual(client.ask("POST", "/login", {"password": password}).status, 403)
+        self.assertEqual(client.ask("GET", "/api/v1/cameras", None, program).status, 200)
+        Password(daemon.store / OWN).set("another one, then")
+        self.assertEqual(client.sign_in("another one, then").get("/api/v1/cameras").status, 200)
+
     def test_made_up_cookies(self) -> None:
         """A cookie that was not given out is none."""
         _, client = self.web(password=PASSWORD)
@@ -266,10 +282,23 @@ class RequestTests(WebCase):
         """Who drips a request is cut off, whether in its head or in its body."""
         _, client = self.web('[web]\nrequest = "1 s"\n')
         head = b"HTTP/1.1\r\nHost: localhost\r\n"
-        for data in (b"GET / " + head, b"POST /login " + head + b"Content-Length: 100\r\n\r\n{"):
+        for data in (
+            b"G", b"GET / " + head, b"POST /login " + head + b"Content-Length: 100\r\n\r\n{",
+        ):  # fmt: skip
             begun = time.monotonic()
             self.assertEqual(self.talk(client.port, data), b"")
             self.assertLess(time.monotonic() - begun, 4)
+
+    def test_forms(self) -> None:
+        """A form is no JSON, however it is made, and its fields are no part of the query."""
+        _, client = self.web()
+        for kind, body in (
+            ("multipart/form-data; boundary=x", b"no parts at all"),
+            ("multipart/form-data", b""),
+            ("application/x-www-form-urlencoded", b"a=1&a=2"),
+        ):
+            reply = client.ask("POST", "/login", body, {"Content-Type": kind})
+            self.held("POST", "/login", reply, 415)
 
     def test_connections_are_bounded(self) -> None:
         """One more than there may be is hung up on, and there is room again when one goes."""

@@ -59,6 +59,15 @@ class Request(http.Request):
     gone = False
     refused = False
 
+    def __init__(
+        self,
+        channel: Any,
+        queued: object = False,
+        parsePOSTFormSubmission: bool = False,
+    ) -> None:
+        # No form is read here, and taking one apart could hold up all of camd.
+        super().__init__(channel, queued, parsePOSTFormSubmission)
+
     @property
     def here(self) -> str:
         """Our own address on this connection, "" where it has none."""
@@ -177,11 +186,20 @@ class Channel(http.HTTPChannel):
             self.ended = True
             self.transport.abortConnection()
 
+    def dataReceived(self, data: bytes) -> None:
+        if not self._handlingRequest:
+            self._hurry()  # with the first byte: there need never be a whole line
+        super().dataReceived(data)
+
     def lineReceived(self, line: bytes) -> None:
+        self._hurry()
+        super().lineReceived(line)
+
+    def _hurry(self) -> None:
+        """The whole request has to come in from now on."""
         if self._deadline is None and not self.ended:
             seconds = self.factory.config().web.request
             self._deadline = self.factory.reactor.callLater(seconds, self._too_slow)
-        super().lineReceived(line)
 
     def headerReceived(self, line: bytes) -> bool:
         name, _, value = line.partition(b":")
