@@ -3,14 +3,21 @@
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.access import AccessError, May, Password, Tokens
 from camd.config import Config
 from camd.config.doors import WebConfig
 from camd.store.store import OWN
+from camd.web.answers import Answer
 from camd.web.auth import Wrongs
+from camd.web.server import IDLE, Request, Site
 from tests.e2e_daemon import until
 from tests.web_client import BOOT, Client, WebCase, port_of
 
@@ -200,6 +207,75 @@ class PasswordTests(WebCase):
         begun = time.monotonic()
         while answer.read(65_536):
             self.assertLess(time.monotonic() - begun, 10)
+
+
+class _Full(StringTransport):
+    """A connection that takes 64 KiB before it is full."""
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        if len(self.value()) > 65_536 and self.producer is not None:
+            self.producer.pauseProducing()
+
+    def read(self) -> bytes:
+        """The other side has read what there is."""
+        data = self.value()
+        self.clear()
+        assert self.producer is not None
+        self.producer.resumeProducing()
+        return data
+
+
+class PipelineTests(SynchronousTestCase):
+    """Who sends many requests at once is answered one by one, as fast as he reads."""
+
+    def setUp(self) -> None:
+        self.clock: Any = Clock()
+        self.taken = 0
+        site = Site(Config, self, self.clock)
+        self.channel: Any = site.buildProtocol(None)
+        self.channel.callLater = self.clock.callLater
+        self.transport: Any = _Full()
+        self.channel.makeConnection(self.transport)
+        self.addCleanup(self.channel.connectionLost, Failure(ConnectionDone()))
+
+    def take(self, request: Request) -> None:
+        self.taken += 1
+        request.answer(Answer(b"%6d" % self.taken + b"." * 10_000))
+
+    def wait(self) -> None:
+        for _ in range(200):
+            self.clock.advance(0)
+
+    def test_unread(self) -> None:
+        """Answers that nobody reads do not pile up, nor do requests."""
+        self.channel.dataReceived(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+        self.wait()
+        self.assertLess(self.taken, 10)
+        self.assertEqual(self.transport.producerState, "paused")
+        said = b""
+        while self.transport.value():
+            said += self.transport.read()
+            self.wait()
+        self.assertEqual(self.taken, 100)
+        self.assertEqual(self.transport.producerState, "producing")
+        numbers = [int(part[:6]) for part in said.split(b"\r\n\r\n")[1:]]
+        self.assertEqual(numbers, list(range(1, 101)))
+
+    def test_in_turn(self) -> None:
+        """Between two of them there is time for others."""
+        self.channel.dataReceived(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+        self.assertEqual(self.taken, 1)
+        self.wait()
+        self.assertEqual(self.taken, 3)
+
+    def test_never_read(self) -> None:
+        """Who reads nothing for long is hung up on."""
+        self.channel.dataReceived(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+        self.wait()
+        self.clock.advance(IDLE)
+        self.clock.advance(self.channel.abortTimeout)
+        self.assertTrue(self.transport.disconnected)
 
 
 class RequestTests(WebCase):
