@@ -183,6 +183,10 @@ class Stream:
         """So many bytes may come from now on."""
         self._meter.left = size
 
+    @property
+    def is_over(self) -> bool:
+        return self._over
+
     def stop(self) -> None:
         """It is not wanted any more."""
         self.end(None)
@@ -200,6 +204,8 @@ class _Following(Protocol):
         self._heard = heard
 
     def dataReceived(self, data: bytes) -> None:
+        if self._stream.is_over:
+            return  # it came with what was the end
         try:
             self._heard(data)
         except AnswerError as error:

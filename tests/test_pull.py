@@ -809,6 +809,46 @@ class ClientTests(PullCase):
             self.fail(url)
 
     @asynchronously
+    async def test_odd_status(self) -> None:
+        """Of what a board says of itself only what can be shown to people is kept."""
+        status = (
+            b'{"framesize": 8, "quality": NaN, "contrast": Infinity, "sharpness": 1e999,'
+            b' "awb": true, "aec_value": %s, "xclk": 16.5, "lamp": [], "": 1,'
+            b' "cam_name": "a\\ud800\\u001b[2J"}' % (b"9" * 4000)
+        )
+        port = self.listen(
+            lambda t: t.write(
+                b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(status) + status
+            )
+        )
+        board = Board(f"http://127.0.0.1:{port}", Client(reactor), 10_000, 5.0)
+        self.assertIs(await board.find_out(), Firmware.EASYTARGET)
+        self.assertEqual(board.name, "a\ufffd\ufffd[2J")
+        self.assertEqual(
+            await board.status(), {"framesize": 8, "xclk": 16.5, "cam_name": board.name}
+        )
+
+    @asynchronously
+    async def test_over_is_over(self) -> None:
+        """Whoever stops a stream hears nothing of it any more, whatever has come already."""
+        port = self.listen(
+            lambda t: t.write(
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 20
+            )
+        )
+        stream = await Client(reactor).open(f"http://127.0.0.1:{port}/", 10_000, 5.0)
+        heard: list[bytes] = []
+
+        def hear(data: bytes) -> None:
+            heard.append(data)
+            stream.stop()
+
+        stream.follow(hear)
+        await stream.done
+        await nap(0.1)
+        self.assertEqual(len(heard), 1)
+
+    @asynchronously
     async def test_not_a_board(self) -> None:
         """A page is no board."""
         port = self.listen(

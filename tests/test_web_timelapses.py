@@ -45,7 +45,7 @@ class Wishes(SynchronousTestCase):
         for wrong in (
             {"since": "1"}, {"since": -1}, {"fps": 0}, {"fps": 2.5},
             {"fps": True}, {"size": "8x8"}, {"size": 5}, {"length": 0}, {"date": 1},
-            {"skip_dark": "yes"}, {"colour": 1}, {"length": float("nan")},
+            {"skip_dark": "yes"}, {"colour": 1}, {"length": float("nan")}, {"length": 10**400},
             {"every": 0.5}, {"every": "1 h"}, {"day_only": "8-20"}, {"day_only": 8},
             {"day_only": "08:00-08:00"},
         ):  # fmt: skip

@@ -23,6 +23,7 @@ from camd.wire.picture import Picture
 STATUS_MOST = 16 * 1024
 _NAME = re.compile(r"[a-z0-9_]{1,32}", re.ASCII)
 _MOST_SETTINGS = 100
+_LARGEST_NUMBER = 1e15
 
 Status = Mapping[str, int | float | str]
 
@@ -87,7 +88,7 @@ class Board:
                 reply = await self.client.get(f"{self._base}/status", STATUS_MOST, self.seconds)
             status = _status(reply.text) if reply.status == 200 else None
             if status is not None and "framesize" in status:
-                self.name = str(status.get("cam_name", ""))[:64]
+                self.name = str(status.get("cam_name", ""))
                 fork = "cam_name" in status
                 self.firmware = Firmware.EASYTARGET if fork else Firmware.STOCK
                 return self.firmware
@@ -201,7 +202,22 @@ def _status(text: bytes) -> Status | None:
     if not isinstance(values, dict) or len(values) > _MOST_SETTINGS:
         return None
     return {
-        name: value[:64] if isinstance(value, str) else value
+        name: _in_a_line(value) if isinstance(value, str) else value
         for name, value in values.items()
-        if _NAME.fullmatch(name) and isinstance(value, int | float | str)
+        if _NAME.fullmatch(name) and (isinstance(value, str) or _is_number(value))
     }
+
+
+def _in_a_line(text: str) -> str:
+    return "".join(
+        sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text[:64]
+    )
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is one that can be shown again: Python's JSON has others, too."""
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and abs(value) <= _LARGEST_NUMBER
+    )

@@ -1,8 +1,8 @@
 """Who is asking, by cookie or token, and whether that may be.
 
 A session is a signed cookie: nothing of it is kept but those that were ended before their time.
-Setting another password ends all of them. Without a password everybody is let in, which is why
-the door is then open on loopback only.
+Setting another password ends all of them. Without a password everybody is let in where only this
+machine can reach the door, and nobody where others can.
 """
 
 import hmac
@@ -112,12 +112,14 @@ class Guard:
     """Lets in, and keeps out.
 
     :ivar directory: where the password, the tokens and its own secret are.
+    :ivar alone: whether only this machine can reach the door, so that no password is needed.
     """
 
     directory: Path
     config: Callable[[], Config]
     seconds: Callable[[], float]
     workers: Workers
+    alone: bool = True
     password: Password = field(init=False)
     tokens: Tokens = field(init=False)
     wrongs: Wrongs = field(init=False)
@@ -266,12 +268,16 @@ class Guard:
         return None if session in self._ended else session
 
     def _password(self) -> bytes | None:
+        """The stamp of the password; None where none is needed."""
         try:
-            return self.password.stamp()
+            stamp = self.password.stamp()
         except OSError as error:
             log.error("{path}: {why}; nobody can sign in", path=str(self.password.path),
                       why=error.strerror)  # fmt: skip
             return os.urandom(16)
+        if stamp is None and not self.alone:
+            return os.urandom(16)  # it was taken away: that opens the door to nobody else
+        return stamp
 
     @property
     def has_password(self) -> bool:

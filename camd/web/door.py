@@ -130,6 +130,7 @@ class WebDoor:
                 f"web.listen: {description} can be reached from other machines and the page has "
                 'no password; "camd password" sets one'
             )
+        self.guard.alone = private
         number = port_of(port)
         if number:
             scheme = "https" if is_secure(description) else "http"

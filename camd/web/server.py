@@ -59,6 +59,15 @@ class Request(http.Request):
     gone = False
     refused = False
 
+    def __init__(
+        self,
+        channel: Any,
+        queued: object = False,
+        parsePOSTFormSubmission: bool = False,
+    ) -> None:
+        # No form is read here, and taking one apart could hold up all of camd.
+        super().__init__(channel, queued, parsePOSTFormSubmission)
+
     @property
     def here(self) -> str:
         """Our own address on this connection, "" where it has none."""
@@ -169,6 +178,8 @@ class Channel(http.HTTPChannel):
     ended = False
     peer = ""
     _deadline: IDelayedCall | None = None
+    _answered: Request | None = None
+    _turn: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
         self.peer = address_of(self.transport.getPeer())
@@ -177,11 +188,22 @@ class Channel(http.HTTPChannel):
             self.ended = True
             self.transport.abortConnection()
 
+    def dataReceived(self, data: bytes) -> None:
+        if not self._handlingRequest:
+            self._hurry()  # with the first byte: there need never be a whole line
+        elif self._waitingForTransport:
+            self._networkProducer.pauseProducing()
+        super().dataReceived(data)
+
     def lineReceived(self, line: bytes) -> None:
+        self._hurry()
+        super().lineReceived(line)
+
+    def _hurry(self) -> None:
+        """The whole request has to come in from now on."""
         if self._deadline is None and not self.ended:
             seconds = self.factory.config().web.request
             self._deadline = self.factory.reactor.callLater(seconds, self._too_slow)
-        super().lineReceived(line)
 
     def headerReceived(self, line: bytes) -> bool:
         name, _, value = line.partition(b":")
@@ -193,6 +215,28 @@ class Channel(http.HTTPChannel):
     def allContentReceived(self) -> None:
         self._in_time()
         super().allContentReceived()
+
+    def requestDone(self, request: Request) -> None:
+        """Who sends requests without waiting gets the next answer when the last one has gone out,
+        and when others have had their turn."""
+        self._answered = request
+        if self._waitingForTransport:
+            self._networkProducer.pauseProducing()
+            self.setTimeout(IDLE)
+        elif self.persistent and (self._buffer or self._dataBuffer):
+            self._turn = self.factory.reactor.callLater(0, self._go_on)
+        else:
+            self._go_on()
+
+    def resumeProducing(self) -> None:
+        super().resumeProducing()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        request = self._answered
+        if request is not None and not self._waitingForTransport:
+            self._answered = None
+            super().requestDone(request)
 
     def _send100Continue(self) -> None:
         if not self.ended:
@@ -215,6 +259,8 @@ class Channel(http.HTTPChannel):
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         self._in_time()
+        if self._turn is not None and self._turn.active():
+            self._turn.cancel()
         self.factory.left(self)
         super().connectionLost(reason)
 

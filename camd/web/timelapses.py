@@ -1,6 +1,5 @@
 """Time-lapse films: asked for, watched in the making, shown, and taken away again."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -110,7 +109,7 @@ def read_wish(body: Mapping[str, Any], longest: float) -> Asked:
     if fps is not None and fps != int(fps):
         raise Problem(400, f"fps is a whole number from 1 to {MOST_FPS}")
     size, day_only = _text(body, "size", parse_size), _text(body, "day_only", parse_daily)
-    length, every = _number(body, "length", 1, math.inf), _number(body, "every", 1, LATEST)
+    length, every = _number(body, "length", 1, LATEST), _number(body, "every", 1, LATEST)
     if length is not None and every is not None:
         raise Problem(409, "length and every both choose the photos: give one of them")
     if length is not None and length > longest:
@@ -127,8 +126,7 @@ def _number(body: Mapping[str, Any], name: str, least: float, most: float) -> fl
         return None
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not least <= value <= most:
-        upto = "on" if most == math.inf else f"to {most:g}"
-        raise Problem(400, f"{name} is a number from {least:g} {upto}")
+        raise Problem(400, f"{name} is a number from {least:g} to {most:g}")
     return float(value)
 
 
