@@ -21,6 +21,7 @@ from camd.fleet import Command
 from camd.news import Kind
 from camd.photo import CameraId, Receipt
 from camd.publish import Publisher, PublishError, broker
+from camd.publish.bridge import Bridge
 from camd.publish.discovery import EVENTS, Device, Topics, document, hub, slug, without
 from camd.store.entry import Entry
 from tests.pictures import insects
@@ -334,17 +335,21 @@ class Coming(MqttCase):
         await self.kept(STATE.replace("farm", "barn"))
         await true(lambda: not [topic for topic in self.listener.kept if "farm" in topic])
 
-    async def test_switched_off(self) -> None:
-        """A broker that is to hear no more keeps nothing of what it was told, however much that
-        is; switched on again, it hears all anew."""
-        publisher = await self.joined()
+    async def many(self, publisher: Publisher) -> tuple[list[CameraId], Bridge]:
+        """The broker was told of these cameras, by that bridge."""
         cameras = [CameraId(f"trap-{number}") for number in range(60)]
         for id in cameras:
             self.camera(publisher, id)
             publisher.news.tell(Kind.CAME, id, "came")
         await self.kept("camd/farm/trap-59/state")
-        former = publisher.bridge
-        assert former is not None, "it was joined"
+        assert publisher.bridge is not None, "it was joined"
+        return cameras, publisher.bridge
+
+    async def test_switched_off(self) -> None:
+        """A broker that is to hear no more keeps nothing of what it was told, however much that
+        is; switched on again, it hears all anew."""
+        publisher = await self.joined()
+        _, former = await self.many(publisher)
         self.config = evolve(self.config, mqtt=evolve(self.mqtt(), url=""))
         publisher.sync()
         await true(lambda: not self.listener.kept, why="nothing is left")
@@ -372,13 +377,7 @@ class Coming(MqttCase):
     async def test_switched_off_and_on(self) -> None:
         """Switched on again while it still takes leave, camd is there, by all that is retained."""
         publisher = await self.joined()
-        cameras = [CameraId(f"trap-{number}") for number in range(60)]
-        for id in cameras:
-            self.camera(publisher, id)
-            publisher.news.tell(Kind.CAME, id, "came")
-        await self.kept("camd/farm/trap-59/state")
-        former = publisher.bridge
-        assert former is not None, "it was joined"
+        cameras, former = await self.many(publisher)
         for url in ("", self.mqtt().url):
             self.config = evolve(self.config, mqtt=evolve(self.mqtt(), url=url))
             publisher.sync()

@@ -220,16 +220,20 @@ class FailingDisk(StoreCase):
 
         self.failure = self.patch(where, name, fails)
 
-    async def test_stuck(self) -> None:
-        """A photo that was refused because its folder could not be synced, and whose name could
-        not be taken away, is not stored a second time beside that: it is refused until the disk
-        lets go of it."""
+    async def stick(self) -> None:
+        """Photo 2 was refused, and its name stays: it cannot be taken away."""
         await self.store.put(photo(1))
         self.failing(files, "fsync_directory", "2026-08-15")
         sync = self.failure
         self.failing(os, "unlink", ".jpg")
         await self.refused(self.store.put(photo(2)), Reason.IO)
         sync.restore()
+
+    async def test_stuck(self) -> None:
+        """A photo that was refused because its folder could not be synced, and whose name could
+        not be taken away, is not stored a second time beside that: it is refused until the disk
+        lets go of it."""
+        await self.stick()
         await self.refused(self.store.put(photo(2, received=NOW + 9)), Reason.IO)
         self.assertEqual(len(self.files()), 2)
         self.failure.restore()
@@ -242,12 +246,7 @@ class FailingDisk(StoreCase):
 
     async def test_stuck_at_the_end(self) -> None:
         """The next start finds such a photo, and knows it from then on."""
-        await self.store.put(photo(1))
-        self.failing(files, "fsync_directory", "2026-08-15")
-        sync = self.failure
-        self.failing(os, "unlink", ".jpg")
-        await self.refused(self.store.put(photo(2)), Reason.IO)
-        sync.restore()
+        await self.stick()
         self.assertFalse(await self.store.shorten())
         self.opened.remove(self.store)
         self.assertFalse(self.store.close(10))
