@@ -2,6 +2,7 @@
 
 from tests.e2e_daemon import until
 from tests.page_camera import CameraPageCase
+from tests.test_page_browser import Page
 from tests.tools import tool
 from tests.web_client import Client
 
@@ -16,13 +17,17 @@ class Videos(CameraPageCase):
         super().setUp()
         tool("ffmpeg", "ffmpeg")
 
-    def test_make_one(self) -> None:
-        """On a phone: a day becomes a video that plays, is found again, and can be deleted."""
+    def thirty(self, config: str, tab: str, **window: object) -> Page:
+        """The page of a camera that has thirty photos, below that tab."""
         store = self.directory() / "store"
         self.fill(store, 30)
-        self.camd('[store]\ntimezone = "UTC"\n', store=store)
+        self.camd(config, store=store)
         until(lambda: self.cameras() and self.cameras()[0]["photos"] == 30, 30)
-        page = self.camera_page("photos", **PHONE)
+        return self.camera_page(tab, **window)
+
+    def test_make_one(self) -> None:
+        """On a phone: a day becomes a video that plays, is found again, and can be deleted."""
+        page = self.thirty('[store]\ntimezone = "UTC"\n', "photos", **PHONE)
         page.until("document.querySelector('.tile img')?.naturalWidth > 0")
         page.click("a[href*='/timelapse/']")
         page.until("document.querySelector('.player img')?.naturalWidth > 0")
@@ -49,12 +54,10 @@ class Videos(CameraPageCase):
     def test_which_photos(self) -> None:
         """One photo for each stretch of time, of some hours of the day; the nights' long names fit
         on a phone."""
-        store = self.directory() / "store"
-        self.fill(store, 30)
         # Where it is noon when that day of photos begins.
-        self.camd('[store]\ntimezone = "Pacific/Auckland"\nsession = "noon"\n', store=store)
-        until(lambda: self.cameras() and self.cameras()[0]["photos"] == 30, 30)
-        page = self.camera_page("timelapse", **PHONE)
+        page = self.thirty(
+            '[store]\ntimezone = "Pacific/Auckland"\nsession = "noon"\n', "timelapse", **PHONE
+        )
         page.until("document.querySelector('.player img')?.naturalWidth > 0")
         self.assert_fits(page)
         page.run("document.querySelector('#video-length').value = 'every-60'")
@@ -71,11 +74,9 @@ class Videos(CameraPageCase):
     def test_what_fails(self) -> None:
         """Why a video was not made stays to be read; so does that no other is taken on; one in
         the making can be cancelled."""
-        store = self.directory() / "store"
-        self.fill(store, 30)
-        self.camd('[timelapse]\nmax_bytes = "1 kB"\nwaiting = 0\nlongest = "1 h"\n', store=store)
-        until(lambda: self.cameras() and self.cameras()[0]["photos"] == 30, 30)
-        page = self.camera_page("timelapse")
+        page = self.thirty(
+            '[timelapse]\nmax_bytes = "1 kB"\nwaiting = 0\nlongest = "1 h"\n', "timelapse"
+        )
         page.until("document.querySelector('.player img')?.naturalWidth > 0")
         page.run("document.querySelector('#video-length').value = ''")
         page.run("document.querySelector('.make').requestSubmit()")
