@@ -1,6 +1,7 @@
 """Films asked for by HTTP: made one at a time, told of, sent in ranges, cleared away."""
 
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,18 @@ class Films(WebCase):
         (child,) = children(daemon.pid, "timelapse")
         daemon.kill()
         until(lambda: not os.path.exists(f"/proc/{child}"), PATIENCE)
+        until(lambda: not self.files(daemon), PATIENCE)
+
+    def test_it_is_killed(self) -> None:
+        """A film whose making is killed, and could not clear up, leaves nothing either."""
+        daemon, client = self.web('[timelapse]\nlongest = "1 h"\n')
+        self.fill(daemon)
+        long = {"length": 3600, "size": "uxga"}
+        film = self.held("POST", ALL, client.sign_in().ask("POST", HERE, long), 202)
+        until(lambda: any(name.endswith(".part") for name in self.files(daemon)), PATIENCE)
+        (child,) = children(daemon.pid, "timelapse")
+        os.kill(child, signal.SIGKILL)
+        until(lambda: client.get(f"{HERE}/{film['id']}").json["state"] == "failed", PATIENCE)
         until(lambda: not self.files(daemon), PATIENCE)
 
     def test_patience(self) -> None:

@@ -11,7 +11,7 @@ import secrets
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,17 +135,17 @@ class Films:
         found = [film for path in self.folder.glob("*.json") if (film := self._read(path))]
         for film in sorted(found, key=lambda film: film.asked):
             self.films[film.id] = film
-        self._clear()
+        _unlink_all(self._leftovers())
         self._tidy()
 
-    def _clear(self) -> None:
-        """Files of no whole film are gone."""
+    def _leftovers(self) -> list[Path]:
+        """Files of no whole film, while none is in the making.
+
+        :raises OSError: the folder cannot be read.
+        """
         made = [film for film in self.films.values() if film.state == "done"]
         whole = {self.video(film) for film in made} | {_note(film) for film in made}
-        for path in self.folder.iterdir():
-            if path.name not in whole:
-                with suppress(OSError):  # a folder, say: it is in nobody's way
-                    path.unlink()
+        return [path for path in self.folder.iterdir() if path.name not in whole]
 
     def _read(self, path: Path) -> Film | None:
         """The film that *path* tells of, if it is there."""
@@ -193,8 +193,8 @@ class Films:
         """The process that did not end by itself does, and leaves nothing; blocks."""
         if self._running is not None:
             self._running.kill()
-            with suppress(OSError):
-                self._clear()
+        with suppress(OSError):
+            _unlink_all(self._leftovers())
 
     # ---- one after the other
 
@@ -230,6 +230,9 @@ class Films:
         film.state = "failed" if film.made is None else "done"
         if film.made is None:
             film.why = child.why
+            with suppress(OSError):
+                left = self._leftovers()  # it may have been killed, and could not clear up
+                self._do(lambda: _unlink_all(left))
         if film.id not in self.films:
             self._unlink(film)
         elif film.made is not None:
@@ -350,6 +353,12 @@ class _Child(ProcessProtocol):
         self.calm()
         code = reason.value.exitCode
         self._tell(self, 1 if code is None else code)
+
+
+def _unlink_all(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with suppress(OSError):  # a folder, say: it is in nobody's way
+            path.unlink()
 
 
 def _note(film: Film) -> str:
