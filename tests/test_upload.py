@@ -1,6 +1,7 @@
 """Photos that come by HTTP: what programs and the popular sketches send, and what is none."""
 
 import json
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -1029,6 +1030,17 @@ class DaemonTests(DaemonCase):
                 check=True, stdout=subprocess.DEVNULL,
             )  # fmt: skip
         self.assertEqual(list(daemon.photos().values()), [PHOTO])
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_far_too_large(self) -> None:
+        """Who sends all that fits before it looks still finds its answer, and no reset."""
+        daemon = self.daemon(self.CONFIG).start()
+        head = b"POST /upload HTTP/1.0\r\nContent-Length: 99000000\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", daemon.ports[1]), timeout=1.0) as peer:
+            peer.sendall(head)
+            with self.assertRaises(TimeoutError):
+                peer.sendall(bytes(99_000_000))
+            self.assertEqual(peer.recv(4096).split()[1], b"413")
         self.assertEqual(daemon.stop(), 0)
 
     def test_taken_port(self) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 log = Logger()
 
 _LINGER = 4 * 1024 * 1024
-"""Bytes that are thrown away behind an answer at most."""
+"""Bytes that are thrown away behind an answer at most; who sends more has to wait."""
 
 
 class State(Enum):
@@ -123,7 +123,7 @@ class UploadProtocol(Protocol):
             self.transport.loseConnection()
 
     def writeConnectionLost(self) -> None:
-        self.abort()
+        """Our side is closed, by `_part`: what the peer still sends is read, for a while."""
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         unfinished = self._state is State.BODY
@@ -174,6 +174,8 @@ class UploadProtocol(Protocol):
         if self._state is State.HEAD and not self._reader.begun:
             self._state = State.OVER
             self.transport.loseConnection()
+        elif self._lingered > _LINGER:
+            self.abort()
 
     # ---- the head
 
@@ -386,4 +388,4 @@ class UploadProtocol(Protocol):
     def _linger(self, size: int) -> None:
         self._lingered += size
         if self._lingered > _LINGER:
-            self.abort()
+            self.transport.pauseProducing()  # to close now would tear up the answer as well
