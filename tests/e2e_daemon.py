@@ -29,7 +29,7 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, **elsewhere, **more}
 
 
-def until(true: Callable[[], object], seconds: float = 10.0, what: str = "") -> None:
+def until(true: Callable[[], object], seconds: float = 30.0, what: str = "") -> None:
     """Waits until *true* says so."""
     end = time.monotonic() + seconds
     while not true():
@@ -114,7 +114,7 @@ class Daemon:
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
-    def ended(self, seconds: float = 10.0) -> int:
+    def ended(self, seconds: float = 30.0) -> int:
         """Its exit code, for which is waited so long."""
         return self.process.wait(seconds)
 

@@ -100,7 +100,7 @@ class Kept(LastingCase):
         """A board whose answer was lost gets one at once; one that stalls in mid-frame gets it
         after a while, before its end mark, and none behind it."""
         daemon = self.lasting(
-            '[cameras]\npace = "60 s"\n[restart]\nlost_answer = "1 s"\n', "--keep"
+            '[cameras]\npace = "60 s"\n[restart]\nlost_answer = "3 s"\n', "--keep"
         )
         waits, stalls = V1(daemon.port), V1(daemon.port)
         waits.send(b"FrameBegin" + picture(1) + b"FrameOver")
@@ -108,9 +108,8 @@ class Kept(LastingCase):
         until(lambda: len(daemon.photos()) == 1)
         time.sleep(0.2)
         self.crash(daemon)
-        began = time.monotonic()
         self.assertEqual(waits.line(), "NAK restart")
-        self.assertLess(time.monotonic() - began, 0.8)
+        self.assertTrue(silent(stalls, 0))
         self.assertEqual(stalls.line(), "NAK restart")
         stalls.send(picture(2, 3000)[2000:] + b"FrameOver")
         self.assertTrue(silent(stalls, 1.5))
@@ -206,7 +205,7 @@ class Kept(LastingCase):
         path = Path(tempfile.mkdtemp()) / "door"
         self.addCleanup(shutil.rmtree, path.parent)
         daemon = self.lasting(
-            '[restart]\nlost_answer = "1 s"\n', "--keep", "--listen", f"unix:{path}",
+            '[restart]\nlost_answer = "3 s"\n', "--keep", "--listen", f"unix:{path}",
             directory=directory,
         )  # fmt: skip
         board = unix(str(path))

@@ -178,9 +178,9 @@ class Names(LabelsCase):
     def test_long(self) -> None:
         """What is not understood is refused before long, however much there is of it."""
         start = time.process_time()
-        for text in ("[a" + " " * 40_000 + "[]", "{1:" + " " * 40_000 + "[}"):
+        for text in ("[a" + " " * 400_000 + "[]", "{1:" + " " * 400_000 + "[}"):
             self.assertRaises(ClassesError, parse_yaml, f"names: {text}\n")
-        self.assertLess(time.process_time() - start, 0.3)
+        self.assertLess(time.process_time() - start, 5)
 
     @given(st.text(max_size=60) | st.text("[]{}'\",: \nab0#-", max_size=60))
     def test_any_text(self, text: str) -> None:

@@ -762,7 +762,7 @@ class ClientTests(PullCase):
                 self.assertIn(word, str(error))
         else:
             self.fail("an answer came")
-        self.assertLess(reactor.seconds() - began, 2)
+        self.assertLess(reactor.seconds() - began, 20)
 
     @asynchronously
     async def test_bounds(self) -> None:

@@ -234,7 +234,7 @@ class EventsTests(WebCase):
             name, data, id = next(said)
             found[name] = data
             if name == "photo":
-                self.assertLess(time.monotonic() - begun, 0.3)
+                self.assertLess(time.monotonic() - begun, 3)
                 self.assertEqual(id, str(data["number"]))
         self.assertEqual(found["photo"]["meta"]["id"], f"trap-1~{BOOT}-1")
         self.assertEqual(found["camera"]["latest"]["id"], f"trap-1~{BOOT}-1")
