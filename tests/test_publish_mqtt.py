@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -325,14 +326,24 @@ class Coming(MqttCase):
     async def test_moved(self) -> None:
         """With another instance all is told anew, and nothing is left of the old names."""
         publisher = await self.joined()
-        self.camera(publisher)
-        publisher.news.tell(Kind.CAME, TRAP, "came")
-        await self.kept(CONFIG)
-        await self.kept(STATE)
+        cameras, former = await self.many(publisher)
+        stuck, free = threading.Event(), threading.Event()
+        client = former.broker._client
+        client.on_message = lambda *_: (stuck.set(), free.wait(60))
+        self.addCleanup(free.set)
+        self.listener.say("camd/farm/nobody/snap", "")
+        await true(stuck.is_set)
+        for id in cameras:  # which waits to be sent
+            publisher.news.tell(Kind.BACK, id, "back")
+        former.say()
         self.config = evolve(self.config, mqtt=self.mqtt(instance="barn"))
         publisher.sync()
-        await self.kept(CONFIG.replace("farm", "barn"))
-        await self.kept(STATE.replace("farm", "barn"))
+        for id in cameras:
+            await self.kept(f"homeassistant/device/camd_barn_C_{id}/config")
+            await self.kept(f"camd/barn/{id}/state")
+        thread = client._thread
+        free.set()
+        await true(lambda: not thread.is_alive(), why="the former connection ends")
         await true(lambda: not [topic for topic in self.listener.kept if "farm" in topic])
 
     async def many(self, publisher: Publisher) -> tuple[list[CameraId], Bridge]:

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from camd.config import Config
+from camd.config.telling import MqttConfig
 from camd.fleet import DAY, Camera, CommandError, Fleet
 from camd.news import Item, Kind
 from camd.photo import CameraId, Receipt, is_camera_id
@@ -63,6 +64,11 @@ def alert_body(letter: Letter) -> str:
     return json.dumps({"camera": letter.camera, "said": said})
 
 
+def topics_of(mqtt: MqttConfig) -> Topics:
+    """Where all is told, by the configuration."""
+    return Topics(mqtt.prefix, instance_of(mqtt), mqtt.discovery_prefix)
+
+
 @define(eq=False)
 class Bridge:
     """A `camd.publish.courier.Way`, for alerts.
@@ -99,7 +105,7 @@ class Bridge:
 
     def __attrs_post_init__(self) -> None:
         mqtt = self.config().mqtt
-        topics = self.topics = Topics(mqtt.prefix, instance_of(mqtt), mqtt.discovery_prefix)
+        topics = self.topics = topics_of(mqtt)
         base = topics.base
         subscriptions = [f"{base}/+/snap", f"{base}/+/set", f"{base}/+/set/+", topics.birth]
         self.broker = Broker(

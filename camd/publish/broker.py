@@ -84,6 +84,16 @@ class Broker:
     def host(self) -> str:
         return urlsplit(self.mqtt.url).netloc
 
+    @property
+    def name(self) -> str:
+        """By which the broker knows it; of two of the same name only one is let in."""
+        return self.mqtt.client or f"camd-{instance_of(self.mqtt)}"[:64]
+
+    @property
+    def who(self) -> tuple[str, str]:
+        """Which broker knows it by which name."""
+        return self.mqtt.url, self.name
+
     # ---- life
 
     def start(self) -> None:
@@ -98,9 +108,7 @@ class Broker:
 
         mqtt = self.mqtt
         client = self._client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            mqtt.client or f"camd-{instance_of(mqtt)}"[:64],
-            protocol=paho.MQTTv5,
+            CallbackAPIVersion.VERSION2, self.name, protocol=paho.MQTTv5
         )
         if mqtt.user:
             client.username_pw_set(mqtt.user, mqtt.password.reveal or None)

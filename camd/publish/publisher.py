@@ -22,7 +22,7 @@ from camd.news import Item, Kind, News
 from camd.photo import CameraId
 from camd.publish import bridge, mail, report, webhook
 from camd.publish.alerts import Alerts, Counts
-from camd.publish.bridge import Bridge
+from camd.publish.bridge import Bridge, topics_of
 from camd.publish.courier import AGAIN, Courier
 from camd.publish.letter import Alert, Letter, together
 from camd.publish.mail import Mail
@@ -142,13 +142,14 @@ class Publisher:
             self._saying.stop()
         if ended is not None:
             self.courier.no_lane(bridge.TARGET)
+            if self._memory is not None:
+                self._memory["mqtt"] = ended.memory()
             if leaving:
+                self._end_leaving()
                 self._leaving = ended
                 ended.withdraw()
             else:
                 ended.broker.stop(offline)
-            if self._memory is not None:
-                self._memory["mqtt"] = ended.memory()
 
     def _end_leaving(self) -> None:
         """One that still takes leave of its broker does not stand in the next one's way."""
@@ -231,12 +232,16 @@ class Publisher:
         self._bury(kept)
 
     def _set_up_bridge(self) -> None:
-        config = self.config()
-        if self.bridge is not None:
-            if self.bridge.broker.mqtt == config.mqtt:
-                self.bridge.refresh()
+        config, before = self.config(), self.bridge
+        if before is not None:
+            if before.broker.mqtt == config.mqtt:
+                before.refresh()
                 return
-            self._end_bridge(offline=True, leaving=not config.mqtt.url)
+            # What is still on its way under other names comes before what takes it back.
+            stays = before.broker.mqtt.url == config.mqtt.url and before.topics == topics_of(
+                config.mqtt
+            )
+            self._end_bridge(offline=True, leaving=not stays)
         if not config.mqtt.url:
             return
         if self._workers is None:
@@ -249,7 +254,7 @@ class Publisher:
         )  # fmt: skip
         made.restore((self._memory or {}).get("mqtt"))
         made.new_day()
-        if self._leaving is not None and self._leaving.broker.mqtt.url == config.mqtt.url:
+        if self._leaving is not None and self._leaving.broker.who == made.broker.who:
             self._end_leaving()
         try:
             made.broker.start()
