@@ -77,7 +77,7 @@ class LastingCase(DaemonCase):
 
 def pid_of(daemon: Daemon) -> int:
     """The process that has the store now."""
-    return int((daemon.store / ".camd" / "lock").read_text())
+    return int((daemon.store / ".camd" / "lock").read_text().partition("\n")[0])
 
 
 def memory_and_descriptors(pid: int) -> tuple[int, int]:

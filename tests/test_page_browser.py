@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
@@ -37,6 +38,10 @@ _get = build_opener(ProxyHandler({})).open
 
 class PageError(AssertionError):
     """The page threw, or what was asked of it did."""
+
+
+class PageGoneError(PageError):
+    """The page was left before it answered."""
 
 
 class WebSocket:
@@ -138,7 +143,8 @@ class Chromium:
             if said.get("id") != number:
                 self._heard.append(said)
             elif "error" in said:
-                raise PageError(f"{method}: {said['error']}")
+                gone = "navigated" in str(said["error"])
+                raise (PageGoneError if gone else PageError)(f"{method}: {said['error']}")
             else:
                 result: dict[str, Any] = said["result"]
                 return result
@@ -211,6 +217,12 @@ class Page:
         self.do("Page.navigate", url=url)
         self.until("document.readyState === 'complete'")
 
+    def reload(self) -> None:
+        """The page is made anew, as by the browser's button."""
+        self.run("globalThis.former = true")
+        self.do("Page.reload")
+        self.until("!globalThis.former && document.readyState === 'complete'")
+
     def run(self, script: str) -> Any:
         """What *script*, an expression, comes to; a promise is waited for."""
         said = self.do(
@@ -226,9 +238,9 @@ class Page:
         """What *script* comes to as soon as that is true."""
         end = time.monotonic() + seconds
         while True:
-            value = self.run(f"(value => value instanceof Node || value)({script})")
-            if value:
-                return value
+            with suppress(PageGoneError):  # the next one is asked
+                if value := self.run(f"(value => value instanceof Node || value)({script})"):
+                    return value
             if time.monotonic() > end:
                 text = self.run("document.body?.innerText.slice(0, 900)")
                 raise PageError(f"not within {seconds:g} s: {script}\non the page: {text}")

@@ -56,7 +56,7 @@ def running(lock: Path) -> int:
     """The process that has the store."""
     if not is_locked(lock):
         raise click.ClickException("no camd is running on this store")
-    text = lock.read_text().strip()
+    text, _, _ = lock.read_text().partition("\n")
     if not (text.isascii() and text.isdecimal()):
         raise click.ClickException(f"{lock} does not say which process has the store")
     return int(text)

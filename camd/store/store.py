@@ -77,14 +77,14 @@ class Lock:
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            owner = os.read(self._fd, 20).decode("ascii", "replace").strip() or "unknown"
+            owner = os.read(self._fd, 20).decode("ascii", "replace").partition("\n")[0] or "unknown"
             os.close(self._fd)
             self._fd = -1
             raise StoreError(
                 f"{self.path.parent.parent} is in use by another camd (process {owner})"
             ) from None
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+        # Whoever reads it meanwhile finds a number in its first line.
+        os.ftruncate(self._fd, os.pwrite(self._fd, b"%d\n" % os.getpid(), 0))
 
     def check(self) -> None:
         """:raises OSError: where this is no longer the store that was opened."""
