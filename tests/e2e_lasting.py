@@ -17,7 +17,7 @@ from tests.e2e_daemon import Daemon, DaemonCase, until
 from tests.e2e_talk import Talk, picture
 
 PIECE = 1430
-FOREVER = 30.0
+FOREVER = 120.0
 """Seconds of waiting for an answer that a test takes for wedged."""
 
 _UNSERVED = re.compile(r"nobody was served for (\d+) ms")

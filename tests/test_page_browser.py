@@ -5,6 +5,7 @@ Knows nothing of camd but how it is started. Everything waits for a bounded time
 
 import atexit
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -16,7 +17,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
@@ -238,7 +238,7 @@ class Page:
         """What *script* comes to as soon as that is true."""
         end = time.monotonic() + seconds
         while True:
-            with suppress(PageGoneError):  # the next one is asked
+            with contextlib.suppress(PageGoneError):  # the next one is asked
                 if value := self.run(f"(value => value instanceof Node || value)({script})"):
                     return value
             if time.monotonic() > end:
