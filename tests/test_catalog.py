@@ -343,7 +343,7 @@ class Cost(CatalogCase):
         self.assertNotIn("TEMP B-TREE", plan)
 
     def test_steps(self) -> None:
-        """Entering and finding take hardly more steps of SQLite with 20 000 photos than with 200."""
+        """Entering and finding take hardly more steps with 20 000 photos than with 200."""
 
         def steps(ask: object) -> int:
             count = [0]
