@@ -20,7 +20,7 @@ Board::Board(const Ports& ports, RtcState& rtc, const SlotMemory& slots)
     : ports_(ports),
       rtc_(rtc),
       schedule_(ports.clock, rtc),
-      spool_(ports, slots, rtc.boot),
+      spool_(ports, slots, rtc),
       uplink_(ports, settings_, schedule_, spool_, rtc, *this) {}
 
 void Board::begin(bool woke) {
@@ -207,6 +207,7 @@ void Board::say_stat() {
   ports_.system.measure(&stat.readings);
   stat.uptime_s = now_ / 1000;
   stat.queued = spool_.queued();
+  stat.aside = spool_.aside();
   stat.lost = lost();
   stat.reset = ports_.system.reset_reason();
   char buffer[Outbox::kLongestReply];

@@ -42,6 +42,7 @@ class Board : private Uplink::Owner {
   // For a page or a light that shows how things stand.
   bool connected() const { return uplink_.ready(); }
   uint32_t queued() const { return spool_.queued(); }
+  uint32_t aside() const { return spool_.aside(); }
   uint32_t lost() const { return rtc_.lost + spool_.lost(); }
   uint64_t unix_ms() const { return schedule_.unix_ms(schedule_.board_ms()); }
 

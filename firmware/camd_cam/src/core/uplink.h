@@ -113,7 +113,7 @@ class Uplink {
   bool answered(const Line& line, bool ack);
   void pong(const Line& line);
   void apply(Photo* photo, const Answer& answer);
-  void misread(Photo* photo, bool damaged);
+  void misread(Photo* photo, bool fragment);
 
   void send();
   bool begin_message();

@@ -203,8 +203,8 @@ void Program::test(Lines& out) {
     snprintf(text, sizeof text, "card    none");
   }
   out.line(text);
-  snprintf(text, sizeof text, "photos  %u waiting, %u lost; PSRAM %s; last start: %s",
-           unsigned(board_->queued()), unsigned(board_->lost()), sensor_.has_psram() ? "yes" : "no",
+  snprintf(text, sizeof text, "photos  %u waiting, %u set aside, %u lost; PSRAM %s; last start: %s",
+           unsigned(board_->queued()), unsigned(board_->aside()), unsigned(board_->lost()), sensor_.has_psram() ? "yes" : "no",
            system_.reset_reason());
   out.line(text);
 }
