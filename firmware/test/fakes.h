@@ -127,7 +127,10 @@ class SettingsStore : public camd::SettingsStore {
 
 class System : public camd::System {
  public:
-  void measure(camd::Readings* readings) override { *readings = given; }
+  void measure(camd::Readings* readings) override {
+    *readings = given;
+    ++measures;
+  }
   const char* reset_reason() override { return "poweron"; }
   const char* firmware() override { return "2.0 test"; }
   const char* model() override { return "host"; }
@@ -139,6 +142,7 @@ class System : public camd::System {
   Update update_step() override { return update; }
 
   camd::Readings given;
+  unsigned measures = 0;
   unsigned reboots = 0;
   std::string url;
   Update update = Update::kRunning;

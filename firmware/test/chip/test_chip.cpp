@@ -174,10 +174,8 @@ TEST_CASE("after a sleep the network of last time is joined, with its address") 
     CHECK(chip->address == 0);
     chip->wifi = WL_CONNECTED;
     radio.step(200, settings, false);
-    RtcState told = RtcState();
-    radio.tell(&told);
-    CHECK(told.channel == 11);
-    CHECK(told.bssid[5] == 6);
+    CHECK(lease.channel == 11);
+    CHECK(lease.bssid[5] == 6);
   }
   chip->wifi = WL_IDLE_STATUS;
   SUBCASE("soon") {

@@ -92,7 +92,7 @@ class Spool {
   RtcState& rtc_;
   SlotMemory slots_;
   uint64_t limit_ = UINT64_MAX;
-  uint64_t bytes_ = 0;  // on the card
+  uint64_t bytes_ = 0;    // on the card
   uint32_t on_card_ = 0;  // without those set aside
   uint32_t aside_ = 0;
   uint32_t serial_ = 0;

@@ -71,6 +71,7 @@ class Uplink {
   // Closes without a word, and stays closed.
   void park();
   bool parked() const { return state_ == State::kParked; }
+  bool leaving() const { return state_ == State::kLeaving; }
   // Connects anew at once: the address or the key has changed.
   void restart();
 

@@ -92,11 +92,6 @@ void Radio::remember(uint64_t now, const Settings& settings) {
   lease_.check = check_of(lease_);
 }
 
-void Radio::tell(RtcState* rtc) const {
-  memcpy(rtc->bssid, lease_.bssid, sizeof rtc->bssid);
-  rtc->channel = lease_.channel;
-}
-
 void Radio::off() {
   WiFi.disconnect(true);
   WiFi.mode(WIFI_OFF);

@@ -36,8 +36,6 @@ class Radio {
   // `useful`: camd is connected.
   void step(uint64_t now, const Settings& settings, bool useful);
   bool up() const;
-  // Once the core has begun: its part of what is known.
-  void tell(RtcState* rtc) const;
   void off();
 
  private:
