@@ -170,7 +170,7 @@ bool WiFiClass::disconnect(bool) {
   return true;
 }
 wl_status_t WiFiClass::status() { return chip->wifi; }
-uint8_t* WiFiClass::BSSID() { return chip->bssid; }
+uint8_t* WiFiClass::BSSID() { return chip->let_go ? nullptr : chip->bssid; }
 int32_t WiFiClass::channel() { return 11; }
 IPAddress WiFiClass::localIP() { return IPAddress(0x0a00002a); }
 IPAddress WiFiClass::gatewayIP() { return IPAddress(0x0a000001); }

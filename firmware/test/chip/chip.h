@@ -40,6 +40,7 @@ struct ChipState {
   wl_status_t wifi = WL_IDLE_STATUS;
   unsigned quick = 0, full = 0, drops = 0;
   uint32_t address = 0;
+  bool let_go = false;  // by the access point; the status does not say so
   uint8_t bssid[6] = {1, 2, 3, 4, 5, 6};
 
   // Card and flash memory.

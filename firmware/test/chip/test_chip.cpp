@@ -188,6 +188,21 @@ TEST_CASE("after a sleep the network of last time is joined, with its address") 
     CHECK(chip->full == 2);
     CHECK(chip->address == 0);
   }
+  SUBCASE("and kept for no longer than the router gave it") {
+    rtc.board_ms = 3600000;
+    Radio radio(rtc, lease);
+    for (uint64_t now = 0; now < 100; now += 10) radio.step(now, settings, false);
+    CHECK(chip->quick == 1);
+    chip->wifi = WL_CONNECTED;
+    uint64_t last = Radio::kLeaseMs - 3600000;
+    for (uint64_t now = 100; now < last; now += 10000) radio.step(now, settings, true);
+    CHECK(chip->full == 1);
+    CHECK(chip->address != 0);
+    radio.step(last + 1000, settings, true);
+    CHECK(chip->full == 2);
+    CHECK(chip->quick == 1);
+    CHECK(chip->address == 0);
+  }
   SUBCASE("too late for the address") {
     rtc.board_ms = Radio::kLeaseMs + 1000;
     Radio radio(rtc, lease);
@@ -206,6 +221,24 @@ TEST_CASE("after a sleep the network of last time is joined, with its address") 
     for (uint64_t now = 0; now < 100; now += 10) radio.step(now, settings, false);
     CHECK(chip->quick == 0);
   }
+}
+
+TEST_CASE("an access point that lets go of the board without a word is noticed") {
+  ChipBench bench;
+  RtcState rtc = RtcState();
+  Lease lease = Lease();
+  Settings settings;
+  settings.set("ssid", "net", Origin::kOwner);
+  Radio radio(rtc, lease);
+  radio.begin("cam");
+  for (uint64_t now = 0; now < 100; now += 10) radio.step(now, settings, false);
+  chip->wifi = WL_CONNECTED;
+  radio.step(100, settings, false);
+  REQUIRE(radio.up());
+  chip->let_go = true;
+  CHECK_FALSE(radio.up());
+  radio.step(200, settings, false);
+  CHECK(chip->full == 2);
 }
 
 TEST_CASE("another network's name takes effect at once") {

@@ -18,8 +18,9 @@ namespace {
 RTC_DATA_ATTR RtcState rtc_state;
 RTC_DATA_ATTR Lease rtc_lease;
 
-const size_t kSlotSize = 384000;       // the driver's buffer for the largest picture
-const size_t kSmallSlotSize = 40000;   // without PSRAM
+const size_t kSlotSize = 384000;      // the driver's buffer for the largest picture
+const size_t kSmallSlotSize = 40000;  // without PSRAM
+const size_t kPasteRoom = 2560;
 const size_t kLeftInPsram = 1u << 20;  // for pictures of the live page, and others
 
 }  // namespace
@@ -42,6 +43,8 @@ Program::Program()
       page_(sensor_) {}
 
 void Program::begin() {
+  // A certificate is pasted faster than the loop comes round while a photo is taken.
+  Serial.setRxBufferSize(kPasteRoom);
   Serial.begin(115200);
   begin_watchdog();
   store_.begin();
@@ -70,6 +73,8 @@ void Program::begin() {
   board_->begin(woke);
   system_.follow(board_->settings());
   if (kept_up) board_->disregard_battery();
+  // A firmware on trial needs a photo to show that it works.
+  if (trial_.on() && board_->settings().interval_ms == 0) board_->trigger(Trigger::kBoot);
   if (set_up || board_->settings().ssid[0] == '\0') portal();
 }
 

@@ -39,7 +39,7 @@ class Radio {
   void off();
 
  private:
-  bool knows(const Settings& settings) const;
+  bool knows(uint64_t now, const Settings& settings) const;
   void join_quick(const Settings& settings);
   void join_full(const Settings& settings);
   void remember(uint64_t now, const Settings& settings);
