@@ -2,6 +2,7 @@
 // a card that can lose power at any byte.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <random>
 #include <set>
@@ -107,6 +108,8 @@ class Storage : public camd::Storage {
   uint64_t budget = UINT64_MAX;
   unsigned lists = 0;
   std::map<std::string, Bytes> files;
+  // What a loose contact makes of a piece that was read: false, it could not be.
+  std::function<bool(uint8_t* bytes, size_t size)> contact;
 
  private:
   bool spend(uint64_t cost);
