@@ -229,7 +229,7 @@ void Program::test(Lines& out) {
   if (card_.ready_now()) {
     snprintf(text, sizeof text, "card    %u MB free", unsigned(card_.free_bytes() >> 20));
   } else {
-    snprintf(text, sizeof text, "card    none");
+    snprintf(text, sizeof text, "card    none, or none with FAT32");
   }
   out.line(text);
   snprintf(text, sizeof text, "photos  %u waiting, %u set aside, %u lost; PSRAM %s; last start: %s",
