@@ -122,9 +122,10 @@ class SettingsStore : public camd::SettingsStore {
  public:
   bool load(const char* name, char* value, size_t room) override;
   bool save(const char* name, const char* value) override {
-    values[name] = value;
-    return true;
+    if (!full) values[name] = value;
+    return !full;
   }
+  bool full = false;
   std::map<std::string, std::string> values;
 };
 

@@ -51,6 +51,20 @@ TEST_CASE("SET changes all or nothing, and is kept") {
   CHECK(world.camd.was_told("FAIL 7 camera:quality"));
 }
 
+TEST_CASE("a setting that could not be kept is no success") {
+  Running world;
+  world.settings.full = true;
+  world.camd.say("SET 1 interval=5");
+  world.run(100);
+  CHECK(world.camd.was_told("FAIL 1 unsaved:interval"));
+  CHECK(world.board->settings().interval_ms == 5000);
+  world.settings.full = false;
+  world.camd.say("SET 2 interval=5");
+  world.run(100);
+  CHECK(world.camd.was_told("DONE 2"));
+  CHECK(world.settings.values["interval"] == "5");
+}
+
 TEST_CASE("a camd that proved itself may move the board") {
   Running world(true);
   world.camd.say("SET 1 server=other.example");

@@ -265,7 +265,8 @@ TEST_CASE("a photo that the card cannot read does not hold the card up for ever"
   Bench bench;
   for (int i = 0; i < 3; ++i) bench.add();
   Photo* photo = bench.spool->next(0);
-  ++photo->misreads;
+  SUBCASE("") { ++photo->misreads; }
+  SUBCASE("") { ++photo->crc_refusals; }
   bench.spool->postpone(photo, 2000);
   // The card comes back from the failure.
   bench.world.storage.present = false;
@@ -275,7 +276,7 @@ TEST_CASE("a photo that the card cannot read does not hold the card up for ever"
   bench.spool->check_card();
   CHECK(bench.spool->queued() == 3);
   CHECK(bench.spool->next(0)->seq == 2);
-  CHECK(bench.spool->next(5000)->misreads == 1);
+  CHECK(bench.spool->next(5000)->misreads + bench.spool->next(5000)->crc_refusals == 1);
   // Another card: what is not on it is forgotten.
   bench.world.storage.present = false;
   bench.spool->check_card();

@@ -166,7 +166,8 @@ SetResult Board::set(Text name, Text value, Origin origin) {
   char saved[Settings::kValueRoom];
   if (settings_.get(name, saved, sizeof saved)) {
     char key[Settings::kNameRoom];
-    ports_.settings.save(Writer(key, sizeof key).text(name).c_str(), saved);
+    const char* kept_as = Writer(key, sizeof key).text(name).c_str();
+    if (!ports_.settings.save(kept_as, saved)) result = SetResult::kUnsaved;
   }
   int camera = Settings::camera_index(name);
   if (camera >= 0) {

@@ -200,7 +200,7 @@ bool assign(const Entry& entry, Text value, Settings* settings) {
 }  // namespace
 
 const char* set_result_name(SetResult result) {
-  static const char* const kNames[] = {"ok", "unknown", "range", "denied", "camera"};
+  static const char* const kNames[] = {"ok", "unknown", "range", "denied", "camera", "unsaved"};
   return kNames[size_t(result)];
 }
 

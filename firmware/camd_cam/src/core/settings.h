@@ -19,7 +19,8 @@ enum class SetResult : uint8_t {
   kUnknown,  // there is no such setting
   kRange,    // not a value that it takes
   kDenied,   // not from there
-  kRefused   // kept, but the sensor does not take it
+  kRefused,  // kept, but the sensor does not take it
+  kUnsaved   // in effect, but lost with the power
 };
 
 enum class Order : uint8_t { kOldestFirst, kNewestFirst };

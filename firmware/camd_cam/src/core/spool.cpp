@@ -126,8 +126,10 @@ void Spool::order(Order order) {
 
 void Spool::unindex_card() {
   for (Photo& photo : index_) {
-    // One that could not be read keeps its count, or it would be tried for ever.
-    if (!is_waiting_on_card(photo) || photo.misreads > 0) continue;
+    // One that could not be read, or arrived damaged, keeps its count, or it would be
+    // tried for ever.
+    bool counts = photo.misreads > 0 || photo.crc_refusals > 0;
+    if (!is_waiting_on_card(photo) || counts) continue;
     photo.state = Photo::State::kFree;
     more_ = true;
   }
