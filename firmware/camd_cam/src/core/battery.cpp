@@ -18,6 +18,7 @@ bool is_weak(const Settings& settings, const Readings& readings, bool rested) {
 
 uint64_t rest_at_start(const Settings& settings, System& system, Clock& clock, RtcState& rtc,
                        bool woke) {
+  if (settings.cutoff_mv == 0) return 0;
   bool known = woke && state_is_whole(rtc);
   Readings readings;
   system.measure(&readings);
