@@ -17,6 +17,7 @@ struct ChipState {
   camera_config_t config;
   bool camera_up = false;
   bool camera_starts = true;
+  uint32_t whole_piece = UINT32_MAX;  // the largest that is left of the memory
   unsigned starts = 0;
   int frames_out = 0;
   int dead_grabs = 0;

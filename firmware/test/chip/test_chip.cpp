@@ -137,6 +137,23 @@ TEST_CASE("a picture larger than the buffers is refused") {
   CHECK(chip->framesize == FRAMESIZE_SVGA);
 }
 
+TEST_CASE("without PSRAM the camera starts with what memory there is") {
+  ChipBench bench;
+  chip->psram = false;
+  chip->whole_piece = 70000;
+  Lamp lamp;
+  Sensor sensor(lamp);
+  REQUIRE(sensor.begin(kBoards[0]));
+  CHECK(chip->config.frame_size == FRAMESIZE_VGA);
+  CHECK(chip->framesize == FRAMESIZE_VGA);
+  CHECK_FALSE(sensor.set_framesize("svga"));
+  chip->whole_piece = 20000;
+  REQUIRE(sensor.restart());
+  CHECK(chip->framesize == FRAMESIZE_QVGA);
+  CHECK_FALSE(sensor.set_framesize("vga"));
+  CHECK(sensor.set_framesize("qqvga"));
+}
+
 TEST_CASE("the camera's power goes off and on again") {
   ChipBench bench;
   Lamp lamp;
