@@ -96,6 +96,7 @@ int32_t Storage::read(const char* name, uint32_t offset, uint8_t* to, size_t roo
   if (offset > file.size()) return -1;
   size_t size = std::min(room, file.size() - offset);
   memcpy(to, file.data() + offset, size);
+  if (contact && !contact(to, size)) return -1;
   return int32_t(size);
 }
 

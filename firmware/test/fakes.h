@@ -2,6 +2,7 @@
 // a card that can lose power at any byte.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <random>
 #include <set>
@@ -107,6 +108,8 @@ class Storage : public camd::Storage {
   uint64_t budget = UINT64_MAX;
   unsigned lists = 0;
   std::map<std::string, Bytes> files;
+  // What a loose contact makes of a piece that was read: false, it could not be.
+  std::function<bool(uint8_t* bytes, size_t size)> contact;
 
  private:
   bool spend(uint64_t cost);
@@ -119,15 +122,19 @@ class SettingsStore : public camd::SettingsStore {
  public:
   bool load(const char* name, char* value, size_t room) override;
   bool save(const char* name, const char* value) override {
-    values[name] = value;
-    return true;
+    if (!full) values[name] = value;
+    return !full;
   }
+  bool full = false;
   std::map<std::string, std::string> values;
 };
 
 class System : public camd::System {
  public:
-  void measure(camd::Readings* readings) override { *readings = given; }
+  void measure(camd::Readings* readings) override {
+    *readings = given;
+    ++measures;
+  }
   const char* reset_reason() override { return "poweron"; }
   const char* firmware() override { return "2.0 test"; }
   const char* model() override { return "host"; }
@@ -139,6 +146,7 @@ class System : public camd::System {
   Update update_step() override { return update; }
 
   camd::Readings given;
+  unsigned measures = 0;
   unsigned reboots = 0;
   std::string url;
   Update update = Update::kRunning;

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "battery.h"
 #include "world.h"
 
 using std::string;
@@ -48,6 +49,20 @@ TEST_CASE("SET changes all or nothing, and is kept") {
   world.camd.say("SET 7 quality=14");
   world.run(100);
   CHECK(world.camd.was_told("FAIL 7 camera:quality"));
+}
+
+TEST_CASE("a setting that could not be kept is no success") {
+  Running world;
+  world.settings.full = true;
+  world.camd.say("SET 1 interval=5");
+  world.run(100);
+  CHECK(world.camd.was_told("FAIL 1 unsaved:interval"));
+  CHECK(world.board->settings().interval_ms == 5000);
+  world.settings.full = false;
+  world.camd.say("SET 2 interval=5");
+  world.run(100);
+  CHECK(world.camd.was_told("DONE 2"));
+  CHECK(world.settings.values["interval"] == "5");
 }
 
 TEST_CASE("a camd that proved itself may move the board") {
@@ -336,6 +351,148 @@ TEST_CASE("a photo taken while saying goodbye is not slept away") {
   world.transport.stall_after = UINT64_MAX;
   world.run(10000);
   CHECK(world.board->sleep_ms() > 500000);
+  CHECK(world.camd.photos.size() == 2);
+}
+
+namespace {
+
+// A board on a battery, with the limit at 3.3 V.
+struct OnBattery : World {
+  OnBattery() {
+    settings.values["sleep"] = "1";
+    settings.values["interval"] = "600";
+    settings.values["cutoff"] = "3.3";
+    system.given.battery_mv = 3700;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a weak battery: no photo, a word to camd, and a long sleep") {
+  OnBattery world;
+  world.start();
+  world.run(60000);
+  REQUIRE(world.board->sleep_ms() > 500000);
+  REQUIRE(world.camd.photos.size() == 1);
+  world.system.given.battery_mv = 3290;
+  world.start(true);
+  world.run(60000);
+  CHECK(world.board->sleep_ms() == 3600000);
+  CHECK(world.clock.now < 10000);
+  CHECK(world.camera.grabs == 1);
+  CHECK(world.camd.was_told("STAT vbat=3.29 "));
+  CHECK(world.camd.lines.back() == "BYE next=3600");
+  // It is to be a little fuller before it goes on.
+  world.system.given.battery_mv = 3390;
+  world.start(true);
+  world.run(60000);
+  CHECK(world.board->sleep_ms() == 3600000);
+  CHECK(world.camera.grabs == 1);
+  uint64_t boot = world.rtc.boot;
+  world.system.given.battery_mv = 3410;
+  world.start(true);
+  world.run(60000);
+  CHECK(world.camd.photos.size() == 2);
+  CHECK(world.rtc.boot == boot);
+  REQUIRE(world.board->sleep_ms() > 500000);
+  // From then on the limit is the one that was set.
+  world.system.given.battery_mv = 3310;
+  world.start(true);
+  world.run(60000);
+  CHECK(world.camd.photos.size() == 3);
+  CHECK(world.camd.errors.empty());
+}
+
+TEST_CASE("a battery that grows weak while the board is up, and camd is away") {
+  OnBattery world;
+  world.settings.values["sleep"] = "0";
+  world.settings.values["interval"] = "10";
+  world.transport.network = false;
+  world.start();
+  world.run(55000);
+  REQUIRE(world.storage.photos() == 6);
+  SUBCASE("for a moment only: the radio's burst") {
+    world.system.given.battery_mv = 3200;
+    world.run(3000);
+    world.system.given.battery_mv = 3700;
+    world.run(57000);
+    CHECK(world.board->sleep_ms() == 0);
+    CHECK(world.storage.photos() == 12);
+  }
+  SUBCASE("for good") {
+    world.system.given.battery_mv = 3200;
+    world.run(1000);
+    world.board->trigger(camd::Trigger::kMotion);
+    world.run(10000);
+    CHECK(world.board->sleep_ms() == 3600000);
+    CHECK(world.storage.photos() == 6);  // all of them wait on the card
+    CHECK(world.camera.held == 0);
+  }
+  SUBCASE("with photos in memory, which the brownout would take as well") {
+    world.storage.present = false;
+    world.run(20000);
+    world.system.given.battery_mv = 3200;
+    world.run(10000);
+    CHECK(world.board->sleep_ms() == 3600000);
+    CHECK(world.rtc.lost == 2);
+  }
+  SUBCASE("and somebody at its console") {
+    world.board->disregard_battery();
+    world.system.given.battery_mv = 3200;
+    world.run(60000);
+    CHECK(world.board->sleep_ms() == 0);
+    CHECK(world.storage.photos() == 12);
+  }
+  SUBCASE("a pin with nothing on it is no battery") {
+    world.system.given.battery_mv = 140;
+    world.run(60000);
+    CHECK(world.board->sleep_ms() == 0);
+  }
+  SUBCASE("no pin to measure at") {
+    world.system.given.battery_mv = camd::Readings::kNone;
+    world.run(60000);
+    CHECK(world.board->sleep_ms() == 0);
+  }
+}
+
+TEST_CASE("without a limit the battery is not looked at") {
+  OnBattery world;
+  world.settings.values["cutoff"] = "0";
+  world.transport.network = false;
+  world.system.given.battery_mv = 2000;
+  world.start();
+  world.run(30000);
+  CHECK(world.system.measures == 0);
+  CHECK(world.storage.photos() == 1);
+}
+
+TEST_CASE("a weak battery is seen before anything is begun, and the numbering goes on") {
+  OnBattery world;
+  camd::Settings settings;
+  settings.load(world.settings);
+  auto rest = [&](int32_t mv, bool woke) {
+    world.system.given.battery_mv = mv;
+    return camd::rest_at_start(settings, world.system, world.clock, world.rtc, woke);
+  };
+  // After power-on there is no state to keep.
+  CHECK(rest(3290, false) == 3600000);
+  CHECK(rest(3290, true) == 3600000);
+  CHECK_FALSE(camd::state_is_whole(world.rtc));
+  CHECK(rest(3310, true) == 0);
+  world.start();
+  world.run(60000);
+  REQUIRE(world.board->sleep_ms() > 500000);
+  camd::RtcState before = world.rtc;
+  world.clock.now = 40;
+  CHECK(rest(3290, true) == 3600000);
+  CHECK(world.rtc.board_ms == before.board_ms + 3600040);
+  CHECK(rest(3390, true) == 3600000);
+  CHECK(rest(3410, true) == 0);
+  world.start(true);
+  world.run(60000);
+  CHECK(world.rtc.boot == before.boot);
+  CHECK(world.rtc.seq == 2);
+  CHECK(world.rtc.rested == 0);
   CHECK(world.camd.photos.size() == 2);
 }
 

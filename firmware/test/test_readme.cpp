@@ -41,6 +41,7 @@ const Row kRows[] = {
      "the pins; empty: what it was built for, or the chip's first. After a reboot"},
     {"battery", "0", "48", nullptr, "the pin that the battery is measured at; 0: none"},
     {"divider", "1", "100", nullptr, "battery volts for each volt at that pin"},
+    {"cutoff", "0", "60", nullptr, "volts of the battery below which the board rests; 0: never"},
     {"page", "0", "1", nullptr, "the live page"},
     {"interval", "0.02", "604800", "seconds, 0.02 to 604800, or 0",
      "between photos; 0: only when camd asks"},

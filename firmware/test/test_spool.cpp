@@ -12,22 +12,25 @@ namespace {
 // A spool with its ports, that can be started anew on the same card.
 struct Bench {
   World world;
-  uint64_t boot = 0x1111;
   std::unique_ptr<Spool> spool;
   uint32_t seq = 0;
 
-  explicit Bench(Order order = Order::kOldestFirst) { start(order); }
+  explicit Bench(Order order = Order::kOldestFirst) {
+    world.rtc = RtcState();
+    world.rtc.boot = 0x1111;
+    start(order);
+  }
 
   void start(Order order = Order::kOldestFirst) {
     SlotMemory slots = {world.slots.data(), World::kSlotSize, world.slot_count};
-    spool.reset(new Spool(world.ports, slots, boot));
+    spool.reset(new Spool(world.ports, slots, world.rtc));
     spool->order(order);
     spool->check_card();
   }
 
   bool add(size_t size = 300) {
     Photo photo;
-    photo.boot = boot;
+    photo.boot = world.rtc.boot;
     photo.seq = ++seq;
     photo.when = 1000 + seq;
     string jpeg = fakes::jpeg(seq, size);
@@ -102,7 +105,7 @@ TEST_CASE("photos on the card outlive the program, in the order of taking") {
     Bench bench(order);
     for (int i = 0; i < 100; ++i) REQUIRE(bench.add());
     CHECK(bench.spool->queued() == 100);
-    bench.boot = 0x2222;
+    bench.world.rtc.boot = 0x2222;
     bench.start(order);
     CHECK(bench.spool->queued() == 100);
     for (int i = 0; i < 5; ++i) REQUIRE(bench.add());
@@ -209,6 +212,79 @@ TEST_CASE("the card is a ring by bytes; what is in flight stays") {
   CHECK(bench.spool->lost() == 2);
   bench.spool->recall();
   CHECK(bench.drain() == std::vector<uint32_t>{1, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+}
+
+TEST_CASE("a full card loses what was set aside first, and then its oldest") {
+  Bench bench;
+  bench.spool->limit(3000);
+  for (int i = 0; i < 10; ++i) bench.add();
+  for (uint32_t seq : {1, 2, 3}) {
+    Photo* photo = bench.spool->next(0);
+    REQUIRE(photo->seq == seq);
+    photo->state = Photo::State::kInFlight;
+    if (seq == 2) {
+      bench.spool->postpone(photo, 1);
+    } else {
+      bench.spool->set_aside(photo, Fate::kRefused, "crc");
+    }
+  }
+  CHECK(bench.spool->queued() == 8);
+  CHECK(bench.spool->aside() == 2);
+  CHECK(bench.world.journal.fates.empty());
+  bench.add();
+  bench.add();
+  CHECK(bench.spool->aside() == 0);
+  CHECK(bench.spool->queued() == 10);
+  bench.add();
+  CHECK(bench.spool->lost() == 3);
+  bench.world.clock.now = 1;
+  CHECK(bench.drain() == std::vector<uint32_t>{4, 5, 6, 7, 8, 9, 10, 11, 12, 13});
+}
+
+TEST_CASE("more damaged photos than are remembered: none is lost, and none blocks") {
+  Bench bench;
+  for (int i = 0; i < 60; ++i) bench.add();
+  std::set<uint32_t> sent;
+  for (int i = 0; i < 400; ++i) {
+    Photo* photo = bench.spool->next(0);
+    if (photo == nullptr) break;
+    photo->state = Photo::State::kInFlight;
+    if (photo->seq <= 40) {
+      bench.spool->set_aside(photo, Fate::kDamaged, "crc");
+    } else {
+      sent.insert(photo->seq);
+      bench.spool->settle(photo, Fate::kAcked, "");
+    }
+  }
+  CHECK(sent.size() == 20);
+  CHECK(bench.world.storage.photos() == 40);
+  CHECK(bench.spool->lost() == 0);
+}
+
+TEST_CASE("a photo that the card cannot read does not hold the card up for ever") {
+  Bench bench;
+  for (int i = 0; i < 3; ++i) bench.add();
+  Photo* photo = bench.spool->next(0);
+  SUBCASE("") { ++photo->misreads; }
+  SUBCASE("") { ++photo->crc_refusals; }
+  bench.spool->postpone(photo, 2000);
+  // The card comes back from the failure.
+  bench.world.storage.present = false;
+  bench.spool->check_card();
+  CHECK(bench.spool->next(5000) == nullptr);
+  bench.world.storage.present = true;
+  bench.spool->check_card();
+  CHECK(bench.spool->queued() == 3);
+  CHECK(bench.spool->next(0)->seq == 2);
+  CHECK(bench.spool->next(5000)->misreads + bench.spool->next(5000)->crc_refusals == 1);
+  // Another card: what is not on it is forgotten.
+  bench.world.storage.present = false;
+  bench.spool->check_card();
+  bench.world.storage.present = true;
+  bench.world.storage.files.clear();
+  bench.spool->check_card();
+  CHECK(bench.spool->next(5000) == nullptr);
+  CHECK(bench.spool->queued() == 0);
 }
 
 TEST_CASE("a card that is almost full of other things makes room among its photos") {

@@ -314,6 +314,20 @@ TEST_CASE("refusals for now are sent again, refusals for good are not") {
     world.camd.verdict = [&](const string&, unsigned) -> string { return "crc"; };
     world.run(30000);
     CHECK(world.camd.frames == 3);
+    CHECK(world.storage.photos() == 1);
+    CHECK(world.journal.fates.empty());
+    CHECK(world.board->queued() == 0);
+    world.camd.verdict = nullptr;
+    world.start();
+    world.run(5000);
+    CHECK(world.camd.photos.size() == 2);
+    CHECK(world.storage.photos() == 0);
+  }
+  SUBCASE("crc is given up in memory, too, where nothing can stay") {
+    world.storage.present = false;
+    world.camd.verdict = [&](const string&, unsigned) -> string { return "crc"; };
+    world.run(30000);
+    CHECK(world.journal.fates.size() == 1);
     CHECK(world.journal.fates.begin()->second.reason == "crc");
   }
   SUBCASE("a reason that is not known counts as for now") {
@@ -369,15 +383,57 @@ TEST_CASE("a photo that the card has spoilt is found before it is sent") {
   world.run(1000);
   REQUIRE(world.storage.files.size() == 1);
   std::string& file = world.storage.files.begin()->second;
-  SUBCASE("another byte") { file[100] = char(file[100] ^ 4); }
+  std::string whole = file;
+  SUBCASE("another byte: it may be the contact's fault, and stays") {
+    file[100] = char(file[100] ^ 4);
+  }
   SUBCASE("cut short") { file.resize(100); }
   SUBCASE("empty") { file.clear(); }
+  bool fragment = file.size() < whole.size();
   world.transport.network = true;
   world.run(20000);
   CHECK(world.camd.welcomed());
   CHECK(world.camd.frames == 0);
-  CHECK(world.journal.count(camd::Fate::kDamaged) == 1);
+  CHECK(world.journal.count(camd::Fate::kDamaged) == (fragment ? 1 : 0));
   CHECK(world.transport.opens == 1);
+  CHECK(world.board->queued() == 0);
+  REQUIRE(world.storage.photos() == (fragment ? 0 : 1));
+  if (fragment) return;
+  world.storage.files.begin()->second = whole;
+  world.start();
+  world.run(5000);
+  CHECK(world.camd.photos.size() == 2);
+}
+
+TEST_CASE("a photo that is set aside blocks no other, and stays so over deep sleep") {
+  World world;
+  world.settings.values["sleep"] = "1";
+  world.settings.values["interval"] = "600";
+  world.start();
+  std::string spoilt;
+  world.camd.verdict = [&](const string& boot, unsigned seq) -> string {
+    if (spoilt.empty()) spoilt = boot;
+    return boot == spoilt && seq == 1 ? "crc" : "";
+  };
+  world.run(60000);
+  REQUIRE(world.board->sleep_ms() > 500000);
+  CHECK(world.camd.frames == 3);
+  CHECK(world.clock.now < 20000);
+  for (int night = 0; night < 3; ++night) {
+    world.start(true);
+    world.run(60000);
+    REQUIRE(world.board->sleep_ms() > 500000);
+    CHECK(world.clock.now < 2000);  // nothing is waited for
+    CHECK(world.camd.lines[world.camd.lines.size() - 2].find(" aside=1 ") != string::npos);
+  }
+  CHECK(world.camd.frames == 6);
+  CHECK(world.camd.photos.size() == 3);
+  CHECK(world.storage.photos() == 1);
+  CHECK(world.camd.lines.back().compare(0, 9, "BYE next=") == 0);
+  world.start();  // the power was off
+  world.run(60000);
+  CHECK(world.camd.frames == 10);
+  CHECK(world.storage.photos() == 1);
 }
 
 TEST_CASE("a photo that cannot be read for now is kept") {
@@ -389,12 +445,17 @@ TEST_CASE("a photo that cannot be read for now is kept") {
   auto files = world.storage.files;
   world.storage.files.clear();
   world.transport.network = true;
-  world.run(100000);
+  SUBCASE("for a moment") { world.run(1500); }
+  SUBCASE("for long: the next start sends it") {
+    world.run(100000);
+    world.storage.files = files;
+    world.start();
+  }
   CHECK(world.journal.fates.empty());
   world.storage.files = files;
-  world.run(70000);
-  CHECK(world.camd.photos.size() == 1);
-  CHECK(world.transport.opens == 1);
+  world.run(10000);
+  CHECK(world.storage.photos() == 0);
+  CHECK(world.journal.count(camd::Fate::kAcked) > 0);
 }
 
 TEST_CASE("last raises the numbering and drops nothing") {

@@ -21,6 +21,7 @@ const uint32_t kLongestPauseMs = 60000;
 // A server may hold its answer back to pace the board, so this one is long. A
 // server that has gone is noticed sooner, by connected() and by keepalive.
 const uint32_t kAnswerMs = 900000;
+const uint32_t kAskAgainMs = 5000;
 const int kMostFailedGrabs = 5;
 
 WiFiClient client;
@@ -28,20 +29,36 @@ Preferences kept;
 uint32_t pauseMs = kShortestPauseMs;
 int failedGrabs = 0;
 
+// What was typed, -1 for nothing. A line ends with '\n', however the serial
+// monitor ends it.
+int nextSign() {
+  static char last = 0;
+  if (!Serial.available()) return -1;
+  char sign = char(Serial.read());
+  bool second = sign == '\n' && last == '\r';
+  last = sign;
+  if (second) return -1;
+  return sign == '\r' ? '\n' : sign;
+}
+
 // Otherwise: network and server are asked for once, and kept in the chip.
-// What stands in a source file is copied along with it.
+// What stands in a source file is copied along with it. The question comes
+// again for whoever opens the serial monitor late.
 String askFor(const char* question) {
-  Serial.printf("%s: ", question);
   String answer;
+  uint32_t asked = millis() - kAskAgainMs;
   for (;;) {
-    if (!Serial.available()) {
-      delay(10);
+    int sign = nextSign();
+    if (sign == '\n') break;
+    if (sign >= 0) {
+      if (answer.length() < 64) answer += char(sign);
       continue;
     }
-    char sign = char(Serial.read());
-    if (sign == '\r') continue;
-    if (sign == '\n') break;
-    if (answer.length() < 64) answer += sign;
+    if (answer.length() == 0 && millis() - asked >= kAskAgainMs) {
+      Serial.printf("%s: ", question);
+      asked = millis();
+    }
+    delay(10);
   }
   Serial.println();
   return answer;
@@ -58,14 +75,13 @@ void setUp() {
 
 void offerSetUp() {
   if (!kept.isKey("server")) return setUp();
-  Serial.println("press a key within 5 seconds to change the set-up");
+  // Enter, not any key: noise on an open line would stop the board here for good.
+  Serial.println("press Enter within 5 seconds to change the set-up");
   uint32_t began = millis();
   while (millis() - began < 5000) {
-    if (Serial.available()) {
-      while (Serial.available()) Serial.read();
-      return setUp();
-    }
-    delay(10);
+    int sign = nextSign();
+    if (sign == '\n') return setUp();
+    if (sign < 0) delay(10);
   }
 }
 

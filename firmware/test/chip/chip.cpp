@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "esp32/framesizes.h"
+
 using std::string;
 
 const uint8_t kJpeg[32] = {0xff, 0xd8, 0xff, 0xc0, 0x00, 0x0b, 0x08, 0,    1,    0,   1,
@@ -119,7 +121,11 @@ sensor_t* esp_camera_sensor_get() {
 esp_err_t esp_camera_init(const camera_config_t* config) {
   ++chip->starts;
   chip->config = *config;
-  chip->camera_up = chip->camera_starts;
+  uint32_t buffer = 0;
+  for (const camd::Framesize& framesize : camd::kFramesizes) {
+    if (framesize.size == config->frame_size) buffer = framesize.width * framesize.height / 5u;
+  }
+  chip->camera_up = chip->camera_starts && buffer <= chip->whole_piece;
   chip->exposed_us = int64_t(chip->now_us);
   return chip->camera_up ? ESP_OK : ESP_FAIL;
 }
@@ -170,7 +176,7 @@ bool WiFiClass::disconnect(bool) {
   return true;
 }
 wl_status_t WiFiClass::status() { return chip->wifi; }
-uint8_t* WiFiClass::BSSID() { return chip->bssid; }
+uint8_t* WiFiClass::BSSID() { return chip->let_go ? nullptr : chip->bssid; }
 int32_t WiFiClass::channel() { return 11; }
 IPAddress WiFiClass::localIP() { return IPAddress(0x0a00002a); }
 IPAddress WiFiClass::gatewayIP() { return IPAddress(0x0a000001); }

@@ -17,6 +17,7 @@ struct ChipState {
   camera_config_t config;
   bool camera_up = false;
   bool camera_starts = true;
+  uint32_t whole_piece = UINT32_MAX;  // the largest that is left of the memory
   unsigned starts = 0;
   int frames_out = 0;
   int dead_grabs = 0;
@@ -40,6 +41,7 @@ struct ChipState {
   wl_status_t wifi = WL_IDLE_STATUS;
   unsigned quick = 0, full = 0, drops = 0;
   uint32_t address = 0;
+  bool let_go = false;  // by the access point; the status does not say so
   uint8_t bssid[6] = {1, 2, 3, 4, 5, 6};
 
   // Card and flash memory.

@@ -3,8 +3,11 @@
 #include <doctest/doctest.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "chip/chip.h"
+#include "core/photo.h"
 #include "esp32/card.h"
 #include "esp32/nvs_settings.h"
 #include "esp32/radio.h"
@@ -134,6 +137,23 @@ TEST_CASE("a picture larger than the buffers is refused") {
   CHECK(chip->framesize == FRAMESIZE_SVGA);
 }
 
+TEST_CASE("without PSRAM the camera starts with what memory there is") {
+  ChipBench bench;
+  chip->psram = false;
+  chip->whole_piece = 70000;
+  Lamp lamp;
+  Sensor sensor(lamp);
+  REQUIRE(sensor.begin(kBoards[0]));
+  CHECK(chip->config.frame_size == FRAMESIZE_VGA);
+  CHECK(chip->framesize == FRAMESIZE_VGA);
+  CHECK_FALSE(sensor.set_framesize("svga"));
+  chip->whole_piece = 20000;
+  REQUIRE(sensor.restart());
+  CHECK(chip->framesize == FRAMESIZE_QVGA);
+  CHECK_FALSE(sensor.set_framesize("vga"));
+  CHECK(sensor.set_framesize("qqvga"));
+}
+
 TEST_CASE("the camera's power goes off and on again") {
   ChipBench bench;
   Lamp lamp;
@@ -171,10 +191,8 @@ TEST_CASE("after a sleep the network of last time is joined, with its address") 
     CHECK(chip->address == 0);
     chip->wifi = WL_CONNECTED;
     radio.step(200, settings, false);
-    RtcState told = RtcState();
-    radio.tell(&told);
-    CHECK(told.channel == 11);
-    CHECK(told.bssid[5] == 6);
+    CHECK(lease.channel == 11);
+    CHECK(lease.bssid[5] == 6);
   }
   chip->wifi = WL_IDLE_STATUS;
   SUBCASE("soon") {
@@ -185,6 +203,21 @@ TEST_CASE("after a sleep the network of last time is joined, with its address") 
     CHECK(chip->full == 1);
     for (uint64_t now = 100; now < 5000; now += 10) radio.step(now, settings, false);
     CHECK(chip->full == 2);
+    CHECK(chip->address == 0);
+  }
+  SUBCASE("and kept for no longer than the router gave it") {
+    rtc.board_ms = 3600000;
+    Radio radio(rtc, lease);
+    for (uint64_t now = 0; now < 100; now += 10) radio.step(now, settings, false);
+    CHECK(chip->quick == 1);
+    chip->wifi = WL_CONNECTED;
+    uint64_t last = Radio::kLeaseMs - 3600000;
+    for (uint64_t now = 100; now < last; now += 10000) radio.step(now, settings, true);
+    CHECK(chip->full == 1);
+    CHECK(chip->address != 0);
+    radio.step(last + 1000, settings, true);
+    CHECK(chip->full == 2);
+    CHECK(chip->quick == 1);
     CHECK(chip->address == 0);
   }
   SUBCASE("too late for the address") {
@@ -205,6 +238,24 @@ TEST_CASE("after a sleep the network of last time is joined, with its address") 
     for (uint64_t now = 0; now < 100; now += 10) radio.step(now, settings, false);
     CHECK(chip->quick == 0);
   }
+}
+
+TEST_CASE("an access point that lets go of the board without a word is noticed") {
+  ChipBench bench;
+  RtcState rtc = RtcState();
+  Lease lease = Lease();
+  Settings settings;
+  settings.set("ssid", "net", Origin::kOwner);
+  Radio radio(rtc, lease);
+  radio.begin("cam");
+  for (uint64_t now = 0; now < 100; now += 10) radio.step(now, settings, false);
+  chip->wifi = WL_CONNECTED;
+  radio.step(100, settings, false);
+  REQUIRE(radio.up());
+  chip->let_go = true;
+  CHECK_FALSE(radio.up());
+  radio.step(200, settings, false);
+  CHECK(chip->full == 2);
 }
 
 TEST_CASE("another network's name takes effect at once") {
@@ -257,6 +308,77 @@ TEST_CASE("the card keeps what was committed") {
   CHECK(card.free_bytes() == 0);
   CHECK_FALSE(card.list(names));
   CHECK_FALSE(card.ready());
+}
+
+TEST_CASE("every hundred photos have a directory, and an empty one goes") {
+  struct Names : Storage::Visitor {
+    void file(const char* name) override { all.insert(name); }
+    std::set<string> all;
+  };
+  ChipBench bench;
+  FakeClock clock;
+  Card card(clock);
+  REQUIRE(card.begin(kBoards[0]));
+  const uint8_t bytes[] = {1, 2, 3};
+  std::set<string> kept;
+  for (uint32_t number : {99, 100, 101, 200}) {
+    Photo photo;
+    photo.serial = number;
+    photo.seq = 1;
+    photo.size = 3;
+    string name = photo_name(photo).text;
+    REQUIRE(card.create(name.c_str()));
+    CHECK(card.append(bytes, sizeof bytes));
+    CHECK(card.commit());
+    kept.insert(name);
+  }
+  auto is_there = [](const char* path) {
+    return access((string(CAMD_CARD_MOUNT "/camd") + path).c_str(), F_OK) == 0;
+  };
+  CHECK(is_there(("/00000000/" + *kept.begin()).c_str()));
+  CHECK(is_there(("/00000002/" + *kept.rbegin()).c_str()));
+  Names names;
+  CHECK(card.list(names));
+  CHECK(names.all == kept);
+  // One that a former version kept beside the directories.
+  string former = *kept.begin();
+  REQUIRE(rename((CAMD_CARD_MOUNT "/camd/00000000/" + former).c_str(),
+                 (CAMD_CARD_MOUNT "/camd/" + former).c_str()) == 0);
+  uint8_t back[8];
+  for (const string& name : kept) {
+    CHECK(card.read(name.c_str(), 0, back, sizeof back) == 3);
+  }
+  Names again;
+  CHECK(card.list(again));
+  CHECK(again.all == kept);
+  CHECK_FALSE(is_there("/00000000"));
+  CHECK(is_there("/00000001"));
+  for (const string& name : kept) CHECK(card.remove(name.c_str()));
+  Names none;
+  CHECK(card.list(none));
+  CHECK(none.all.empty());
+  CHECK_FALSE(is_there("/00000001"));
+  CHECK(card.ready());
+}
+
+TEST_CASE("after a piece that cannot be read the card is mounted anew at once") {
+  ChipBench bench;
+  FakeClock clock;
+  Card card(clock);
+  REQUIRE(card.begin(kBoards[0]));
+  // A directory opens, and gives no bytes.
+  REQUIRE(mkdir(CAMD_CARD_MOUNT "/camd/spot.jpg", 0777) == 0);
+  uint8_t back[8];
+  CHECK(card.read("spot.jpg", 0, back, sizeof back) < 0);
+  CHECK_FALSE(card.ready_now());
+  CHECK(card.ready());
+  CHECK(chip->mounts == 2);
+  chip->card = false;
+  CHECK(card.read("spot.jpg", 0, back, sizeof back) < 0);
+  CHECK_FALSE(card.ready());
+  CHECK_FALSE(card.ready());
+  CHECK(chip->mounts == 3);  // and then once a minute
+  REQUIRE(rmdir(CAMD_CARD_MOUNT "/camd/spot.jpg") == 0);
 }
 
 TEST_CASE("a slot without a card is looked at again later") {

@@ -366,7 +366,10 @@ TEST_CASE("a picture that does not come is no crash") {
 TEST_CASE("network and server are asked for once, and kept") {
   Bench bench;
   bench.here.kept.clear();
-  bench.here.typed = "net\r\npass word\r\n192.0.2.7\r\n\r\n";
+  // As different serial monitors end a line.
+  SUBCASE("") { bench.here.typed = "net\r\npass word\r\n192.0.2.7\r\n\r\n"; }
+  SUBCASE("") { bench.here.typed = "net\npass word\n192.0.2.7\n\n"; }
+  SUBCASE("") { bench.here.typed = "net\rpass word\r192.0.2.7\r\r"; }
   bench.run(30000);
   CHECK(bench.here.kept["ssid"] == "net");
   CHECK(bench.here.kept["psk"] == "pass word");
@@ -374,4 +377,30 @@ TEST_CASE("network and server are asked for once, and kept") {
   CHECK(bench.here.kept["port"] == "8940");
   CHECK(bench.here.photos > 100);
   CHECK(bench.here.shown.find("pass word") == std::string::npos);
+}
+
+TEST_CASE("the question comes again for whoever opens the monitor late") {
+  Bench bench;
+  bench.here.kept.clear();
+  bench.run(30000);
+  size_t first = bench.here.shown.find("Wi-Fi name: ");
+  REQUIRE(first != std::string::npos);
+  CHECK(bench.here.shown.find("Wi-Fi name: ", first + 1) != std::string::npos);
+}
+
+TEST_CASE("Enter changes the set-up, and noise on the line does not") {
+  Bench bench;
+  SUBCASE("") {
+    bench.here.typed = "\r\nother\r\n\r\n192.0.2.8\r\n9000\r\n";
+    bench.run(30000);
+    CHECK(bench.here.kept["ssid"] == "other");
+    CHECK(bench.here.kept["psk"] == "");
+    CHECK(bench.here.kept["server"] == "192.0.2.8");
+    CHECK(bench.here.kept["port"] == "9000");
+  }
+  SUBCASE("") {
+    bench.here.typed = "\x80\xfe\xfe?";
+    bench.run(30000);
+    CHECK(bench.here.photos > 10);
+  }
 }

@@ -56,6 +56,7 @@ class IPAddress {
 
 class HardwareSerial {
  public:
+  size_t setRxBufferSize(size_t size);
   void begin(unsigned long baud);
   int available();
   int read();

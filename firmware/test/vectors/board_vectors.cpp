@@ -17,11 +17,11 @@ const uint64_t kEarlierBoot = 0xfedcba9876543210;
 class Scribe : public fakes::Peer {
  public:
   explicit Scribe(bool sealed)
-      : boot_(0), spool_(world_.ports, slots(), boot_), outbox_(world_.ports, spool_, seal_) {
+      : spool_(world_.ports, slots(), rtc_), outbox_(world_.ports, spool_, seal_) {
     world_.storage.present = false;
     world_.transport.peer = this;
     world_.transport.open("", 0, false);
-    camd::parse_hex64(kVectorBoot, &boot_);
+    camd::parse_hex64(kVectorBoot, &rtc_.boot);
     field("format", "camd-vectors/1");
     field("side", "board");
     field("cam", kVectorCam);
@@ -58,7 +58,7 @@ class Scribe : public fakes::Peer {
     photo.trigger = trigger;
     spool_.add(photo, reinterpret_cast<const uint8_t*>(jpeg.data()), jpeg.size());
     camd::Photo* kept = spool_.next(0);
-    outbox_.send_photo(kept, when, boot_);
+    outbox_.send_photo(kept, when, rtc_.boot);
     note(name);
     spool_.settle(kept, camd::Fate::kAcked, "");
   }
@@ -68,7 +68,7 @@ class Scribe : public fakes::Peer {
     note("VIEW");
   }
 
-  uint64_t boot() const { return boot_; }
+  uint64_t boot() const { return rtc_.boot; }
   std::string json() const { return "{\n" + json_ + "\n  ]\n}\n"; }
 
  private:
@@ -81,7 +81,7 @@ class Scribe : public fakes::Peer {
   void hello() {
     camd::Hello hello;
     hello.cam = kVectorCam;
-    hello.boot = boot_;
+    hello.boot = rtc_.boot;
     camd::parse_hex(kVectorNonce, hello.nonce, sizeof hello.nonce);
     hello.firmware = "2.0";
     hello.model = "AI-Thinker 100% K\xc3\xa4se";
@@ -91,7 +91,7 @@ class Scribe : public fakes::Peer {
   void auth() {
     camd::Opening opening;
     opening.cam = kVectorCam;
-    opening.boot = boot_;
+    opening.boot = rtc_.boot;
     camd::parse_hex(kVectorNonce, opening.nonce, sizeof opening.nonce);
     camd::parse_hex(kVectorChallenge, opening.challenge, sizeof opening.challenge);
     uint8_t key[32], digest[32];
@@ -112,7 +112,7 @@ class Scribe : public fakes::Peer {
   }
 
   World world_;
-  uint64_t boot_;
+  camd::RtcState rtc_ = camd::RtcState();
   camd::Seal seal_;
   camd::Spool spool_;
   camd::Outbox outbox_;

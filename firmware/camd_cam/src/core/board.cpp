@@ -1,6 +1,7 @@
 #include "board.h"
 
 #include "backoff.h"
+#include "battery.h"
 #include "encoder.h"
 #include "jpeg.h"
 
@@ -20,7 +21,7 @@ Board::Board(const Ports& ports, RtcState& rtc, const SlotMemory& slots)
     : ports_(ports),
       rtc_(rtc),
       schedule_(ports.clock, rtc),
-      spool_(ports, slots, rtc.boot),
+      spool_(ports, slots, rtc),
       uplink_(ports, settings_, schedule_, spool_, rtc, *this) {}
 
 void Board::begin(bool woke) {
@@ -39,6 +40,7 @@ void Board::step() {
   spool_.check_card();
   uplink_.step();
   end_view();
+  watch_battery();
   take_photos();
   stream();
   say_stat();
@@ -59,7 +61,7 @@ void Board::state_changed() {
 // Photos.
 
 void Board::take_photos() {
-  if (view_held_ || now_ < grab_at_ || reboot_by_ != 0) return;
+  if (view_held_ || now_ < grab_at_ || reboot_by_ != 0 || weak_looks_ > 0) return;
   if (wanted_ != Trigger::kTimer) {
     Shot shot = shoot(wanted_, snap_flash_ || settings_.flash);
     if (shot != Shot::kNotYet) end_snap(shot);
@@ -137,6 +139,7 @@ void Board::grab_failed(const char* why) {
 void Board::stream() {
   if (!uplink_.ready()) view_every_ms_ = 0;
   if (view_every_ms_ == 0 || view_held_ || now_ < view_at_ || now_ < grab_at_) return;
+  if (weak_looks_ > 0) return;
   view_at_ = now_ + view_every_ms_;
   Picture picture;
   if (!grab(settings_.flash, &picture)) return;
@@ -163,7 +166,8 @@ SetResult Board::set(Text name, Text value, Origin origin) {
   char saved[Settings::kValueRoom];
   if (settings_.get(name, saved, sizeof saved)) {
     char key[Settings::kNameRoom];
-    ports_.settings.save(Writer(key, sizeof key).text(name).c_str(), saved);
+    const char* kept_as = Writer(key, sizeof key).text(name).c_str();
+    if (!ports_.settings.save(kept_as, saved)) result = SetResult::kUnsaved;
   }
   int camera = Settings::camera_index(name);
   if (camera >= 0) {
@@ -207,6 +211,7 @@ void Board::say_stat() {
   ports_.system.measure(&stat.readings);
   stat.uptime_s = now_ / 1000;
   stat.queued = spool_.queued();
+  stat.aside = spool_.aside();
   stat.lost = lost();
   stat.reset = ports_.system.reset_reason();
   char buffer[Outbox::kLongestReply];
@@ -252,19 +257,51 @@ void Board::reboot() {
   uplink_.restart();
 }
 
+void Board::watch_battery() {
+  if (settings_.cutoff_mv == 0 || weak_looks_ == kWeakLooks) return;
+  if (now_ < battery_at_) return;
+  battery_at_ = now_ + kBatteryMs;
+  Readings readings;
+  ports_.system.measure(&readings);
+  bool weak = is_weak(settings_, readings, rtc_.rested != 0);
+  weak_looks_ = weak ? uint8_t(weak_looks_ + 1) : 0;
+  if (weak_looks_ == kWeakLooks) {
+    ports_.log.line(Level::kError, "the battery is weak: asleep for an hour");
+    stat_at_ = now_;
+    say_stat();
+  }
+  if (!weak) rtc_.rested = 0;
+}
+
+// Photos in memory are lost by it, as they would be by the brownout.
+void Board::rest() {
+  if (!uplink_.parked()) {
+    if (uplink_.ready()) return uplink_.leave(kRestMs / 1000);
+    if (uplink_.leaving()) return;
+    uplink_.park();
+  }
+  end_view();
+  rtc_.rested = 1;
+  rtc_.lost += spool_.in_memory();
+  fall_asleep(kRestMs);
+}
+
+void Board::fall_asleep(uint64_t ms) {
+  sleep_ms_ = ms == 0 ? 1 : ms;
+  rtc_.lost += spool_.lost();
+  schedule_.prepare_sleep(sleep_ms_);
+  state_changed();
+}
+
 void Board::consider_sleep() {
+  if (weak_looks_ == kWeakLooks) return rest();
   bool wanted = settings_.sleep && settings_.interval_ms != 0;
   bool at_work = wanted_ != Trigger::kTimer || view_every_ms_ != 0 || view_held_ || updating_ ||
                  reboot_by_ != 0 || restart_by_ != 0;
   if (uplink_.parked()) {
     // Something came up in the last moment.
     if (at_work || spool_.in_memory() > 0) return uplink_.restart();
-    sleep_ms_ = schedule_.until_next_ms();
-    if (sleep_ms_ == 0) sleep_ms_ = 1;
-    rtc_.lost += spool_.lost();
-    schedule_.prepare_sleep(sleep_ms_);
-    state_changed();
-    return;
+    return fall_asleep(schedule_.until_next_ms());
   }
   if (uplink_.has_acked() || !wanted || at_work) awake_since_ = now_;
   if (!wanted || at_work) return;

@@ -36,17 +36,22 @@ class Board : private Uplink::Owner {
   const Settings& settings() const { return settings_; }
   // Takes a photo soon, as for a button or a motion sensor.
   void trigger(Trigger trigger);
+  // A weak battery is no reason to sleep before the next start: somebody is here.
+  void disregard_battery() { settings_.cutoff_mv = 0; }
   // The most bytes that photos may take on the card.
   void limit_card(uint64_t bytes) { spool_.limit(bytes); }
 
   // For a page or a light that shows how things stand.
   bool connected() const { return uplink_.ready(); }
   uint32_t queued() const { return spool_.queued(); }
+  uint32_t aside() const { return spool_.aside(); }
   uint32_t lost() const { return rtc_.lost + spool_.lost(); }
   uint64_t unix_ms() const { return schedule_.unix_ms(schedule_.board_ms()); }
 
  private:
   static const uint32_t kRebootMs = 30000;
+  static const uint32_t kBatteryMs = 1000;  // between two looks at it
+  static const uint8_t kWeakLooks = 5;      // in a row: the radio's bursts are short
 
   enum class Shot : uint8_t { kTaken, kNotYet, kFailed };
 
@@ -71,7 +76,10 @@ class Board : private Uplink::Owner {
   void reboot();
   void restart_uplink();
   void say_stat();
+  void watch_battery();
   void consider_sleep();
+  void rest();
+  void fall_asleep(uint64_t ms);
 
   void say_done(uint64_t id);
   void say_fail(uint64_t id, Text reason, Text detail = Text());
@@ -90,6 +98,7 @@ class Board : private Uplink::Owner {
   uint64_t grab_at_ = 0;      // not before, after a failure
   uint64_t stat_at_ = 0;
   uint64_t view_at_ = 0;
+  uint64_t battery_at_ = 0;
   uint64_t restart_by_ = 0;  // the uplink's; 0 for none is due
   uint64_t reboot_by_ = 0;   // 0 for none is due
   uint64_t snap_id_ = 0;
@@ -98,6 +107,7 @@ class Board : private Uplink::Owner {
   uint32_t last_seq_ = 0;
   uint8_t warmup_left_ = 0;
   uint8_t grab_failures_ = 0;
+  uint8_t weak_looks_ = 0;
   Trigger wanted_ = Trigger::kTimer;  // kTimer: no photo out of turn is wanted
   bool snap_ = false;                 // camd asked for wanted_
   bool snap_flash_ = false;

@@ -59,6 +59,10 @@ void encode_stat(Writer& out, const Stat& stat) {
   out.count(stat.uptime_s);
   pair(out, "queued");
   out.count(stat.queued);
+  if (stat.aside != 0) {
+    pair(out, "aside");
+    out.count(stat.aside);
+  }
   pair(out, "lost");
   out.count(stat.lost);
   free_text(out, "reset", stat.reset);

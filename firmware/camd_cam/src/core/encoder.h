@@ -19,6 +19,7 @@ struct Stat {
   Readings readings;
   uint64_t uptime_s;
   uint32_t queued;
+  uint32_t aside;
   uint32_t lost;
   Text reset;
 };

@@ -105,10 +105,11 @@ Outbox::Progress Outbox::prepare() {
   const uint8_t* data = nullptr;
   for (uint32_t handled = 0; handled < kQuantum;) {
     int32_t size = piece(&data);
-    bool damaged = size == kShort || (size == 0 && photo_ != nullptr && crc_ != photo_->crc);
+    bool damaged = size == 0 && photo_ != nullptr && crc_ != photo_->crc;
     if (size < 0 || damaged) {
       phase_ = Phase::kIdle;
-      return damaged ? Progress::kDamaged : Progress::kUnreadable;
+      if (damaged) return Progress::kDamaged;
+      return size == kShort ? Progress::kFragment : Progress::kUnreadable;
     }
     if (size == 0) {
       finish_line();

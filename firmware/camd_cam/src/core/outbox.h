@@ -17,7 +17,8 @@ class Outbox {
     kPhotoSent,   // photo() has left
     kViewSent,    // the picture has left
     kUnreadable,  // photo() could not be read, and not a byte of it was sent
-    kDamaged,     // photo() is short or has another checksum; not a byte was sent
+    kFragment,    // photo() is shorter than its name says; not a byte was sent
+    kDamaged,     // photo() has another checksum; not a byte was sent
     kLost         // the connection is gone, or a card failed within a payload
   };
   static const size_t kLongestReply = 256;
@@ -50,7 +51,7 @@ class Outbox {
   enum class Phase : uint8_t { kIdle, kPreparing, kLine, kPayload };
   static const size_t kChunk = 512;
   static const size_t kLineRoom = 352;
-  static const size_t kQueueRoom = 400;
+  static const size_t kQueueRoom = 352;
   static const uint32_t kQuantum = 32768;  // bytes handled in one pump()
   static const int32_t kShort = -2;
 

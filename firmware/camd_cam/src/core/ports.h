@@ -157,9 +157,10 @@ class System {
 };
 
 // What has to outlive deep sleep; fits RTC memory. The platform owns the one
-// instance (RTC_DATA_ATTR, a file) and hands it to the board. It writes bssid and
-// channel itself, whenever Board::sleep_ms() is still 0.
+// instance (RTC_DATA_ATTR, a file) and hands it to the board.
 struct RtcState {
+  static const uint8_t kAsides = 4;
+
   uint32_t magic;
   uint32_t seq;            // the last number given to a photo of this boot
   uint64_t boot;           // drawn at random at power-on
@@ -167,10 +168,13 @@ struct RtcState {
   int64_t unix_offset_ms;  // unix time minus board time; 0 while unknown
   uint64_t next_photo_ms;  // board time at which the next photo is due
   uint32_t lost;           // photos that made room for newer ones
-  uint8_t bssid[6];        // the access point of last time, for a quick start
-  uint8_t channel;         // 0 while unknown
-  uint8_t reserved;
-  uint32_t check;  // CRC-32 of all before it
+  uint8_t rested;          // 1: the last sleep was for a weak battery
+  uint8_t reserved[2];
+  uint8_t asides;           // how many marks there are
+  uint32_t aside[kAsides];  // the spool's marks of photos that it has set aside
+  uint32_t aside_from;      // when these are used up: all serials from here
+  uint32_t aside_to;        // to here; 0 while there are none
+  uint32_t check;           // CRC-32 of all before it
 };
 
 // How a photo's life on the board ended.

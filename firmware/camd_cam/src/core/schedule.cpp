@@ -15,8 +15,12 @@ uint32_t state_check(const RtcState& state) {
   return crc32(0, reinterpret_cast<const uint8_t*>(&state), offsetof(RtcState, check));
 }
 
+bool state_is_whole(const RtcState& state) {
+  return state.magic == kMagic && state.check == state_check(state);
+}
+
 bool Schedule::start(bool woke, Random& random) {
-  if (woke && state_.magic == kMagic && state_.check == state_check(state_)) {
+  if (woke && state_is_whole(state_)) {
     if (time_known()) guessed_from_ = unix_ms(state_.board_ms);
     return true;
   }

@@ -50,5 +50,7 @@ class Schedule {
 };
 
 uint32_t state_check(const RtcState& state);
+// False for what RTC memory holds after power-on.
+bool state_is_whole(const RtcState& state);
 
 }  // namespace camd

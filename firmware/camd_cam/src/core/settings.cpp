@@ -43,6 +43,7 @@ const Entry kTable[] = {
     {"board", Kind::kText, Origin::kOwner, false, 0, 15, CAMD_PLACE(board)},
     {"battery", Kind::kByte, Origin::kOwner, false, 0, 48, CAMD_PLACE(battery_pin)},
     {"divider", Kind::kMeasure, Origin::kOwner, false, 1000, 100000, CAMD_PLACE(divider)},
+    {"cutoff", Kind::kMeasure, Origin::kOwner, false, 0, 60000, CAMD_PLACE(cutoff_mv)},
     {"page", Kind::kFlag, Origin::kProven, false, 0, 1, CAMD_PLACE(page)},
     {"interval", Kind::kSeconds, Origin::kAnyone, false, 20, 604800000, CAMD_PLACE(interval_ms)},
     {"sleep", Kind::kFlag, Origin::kAnyone, false, 0, 1, CAMD_PLACE(sleep)},
@@ -199,7 +200,7 @@ bool assign(const Entry& entry, Text value, Settings* settings) {
 }  // namespace
 
 const char* set_result_name(SetResult result) {
-  static const char* const kNames[] = {"ok", "unknown", "range", "denied", "camera"};
+  static const char* const kNames[] = {"ok", "unknown", "range", "denied", "camera", "unsaved"};
   return kNames[size_t(result)];
 }
 

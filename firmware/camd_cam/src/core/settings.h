@@ -19,7 +19,8 @@ enum class SetResult : uint8_t {
   kUnknown,  // there is no such setting
   kRange,    // not a value that it takes
   kDenied,   // not from there
-  kRefused   // kept, but the sensor does not take it
+  kRefused,  // kept, but the sensor does not take it
+  kUnsaved   // in effect, but lost with the power
 };
 
 enum class Order : uint8_t { kOldestFirst, kNewestFirst };
@@ -54,6 +55,7 @@ class Settings {
   uint16_t awake_s = 60;         // the longest stay out of deep sleep without success
   uint16_t stat_s = 300;         // between STAT lines
   uint32_t divider = 2000;       // battery volts for each volt at the pin, in thousandths
+  uint32_t cutoff_mv = 0;        // a battery below it is too weak; 0: it is not looked at
   uint32_t interval_ms = 10000;  // between photos; 0: on command only
   int16_t camera[kCameraSettings];
 

@@ -13,6 +13,9 @@ const size_t kWritePiece = 16384;
 
 bool is_on_card(const Photo& photo) { return photo.slot == Photo::kOnCard; }
 
+// Tells a photo from all others of this card, and of the next one in the slot.
+uint32_t mark_of(const Photo& photo) { return photo.crc ^ photo.seq; }
+
 bool is_waiting_on_card(const Photo& photo) {
   return photo.state == Photo::State::kWaiting && is_on_card(photo);
 }
@@ -29,15 +32,22 @@ class Spool::Census : public Storage::Visitor {
     if (!parse_photo_name(name, &photo)) return;
     bytes_ += photo.size;
     if (photo.serial > spool_.serial_) spool_.serial_ = photo.serial;
-    if (photo.boot == spool_.boot_ && photo.seq > spool_.highest_seq()) {
+    if (photo.boot == spool_.rtc_.boot && photo.seq > spool_.highest_seq()) {
       spool_.highest_seq_ = photo.seq;
       spool_.highest_boot_ = photo.boot;
     }
-    bool indexed = spool_.find(photo) != nullptr;
-    if (!indexed && spool_.is_stuck(photo)) return;
+    Photo* entry = spool_.find(photo);
+    if (entry == nullptr && spool_.is_aside(photo)) {
+      ++aside_;
+      return;
+    }
+    if (entry == nullptr && spool_.is_stuck(photo)) return;
     ++photos_;
-    if (indexed) return;
-    Photo* entry = spool_.free_entry();
+    if (entry != nullptr) {
+      seen_[entry - spool_.index_] = true;
+      return;
+    }
+    entry = spool_.free_entry();
     if (entry == nullptr) {
       more_ = true;
       entry = last_added(photo);
@@ -45,10 +55,12 @@ class Spool::Census : public Storage::Visitor {
     }
     *entry = photo;
     entry->state = Photo::State::kWaiting;
-    added_[entry - spool_.index_] = true;
+    added_[entry - spool_.index_] = seen_[entry - spool_.index_] = true;
   }
 
   uint32_t photos() const { return photos_; }
+  uint32_t aside() const { return aside_; }
+  bool seen(size_t entry) const { return seen_[entry]; }
   uint64_t bytes() const { return bytes_; }
   bool more() const { return more_; }
 
@@ -66,11 +78,14 @@ class Spool::Census : public Storage::Visitor {
   Spool& spool_;
   uint64_t bytes_ = 0;
   uint32_t photos_ = 0;
+  uint32_t aside_ = 0;
   bool more_ = false;
   bool added_[kIndex] = {};
+  bool seen_[kIndex] = {};
 };
 
-// Finds the photo on the card that was taken first and is not in flight.
+// Finds the photo on the card that is to go first and is not in flight: of those
+// set aside the one that was taken first, else of all.
 class Spool::Oldest : public Storage::Visitor {
  public:
   explicit Oldest(Spool& spool) : spool_(spool) {}
@@ -78,10 +93,12 @@ class Spool::Oldest : public Storage::Visitor {
   void file(const char* name) override {
     Photo photo;
     if (!parse_photo_name(name, &photo)) return;
-    if (found_ && photo.serial >= oldest_.serial) return;
+    bool aside = spool_.is_aside(photo);
+    if (found_ && (aside < aside_ || (aside == aside_ && photo.serial >= oldest_.serial))) return;
     const Photo* entry = spool_.find(photo);
     if (entry != nullptr && entry->state == Photo::State::kInFlight) return;
     oldest_ = photo;
+    aside_ = aside;
     found_ = true;
   }
 
@@ -91,11 +108,12 @@ class Spool::Oldest : public Storage::Visitor {
  private:
   Spool& spool_;
   Photo oldest_;
+  bool aside_ = false;
   bool found_ = false;
 };
 
-Spool::Spool(const Ports& ports, const SlotMemory& slots, const uint64_t& boot)
-    : ports_(ports), boot_(boot), slots_(slots) {
+Spool::Spool(const Ports& ports, const SlotMemory& slots, RtcState& rtc)
+    : ports_(ports), rtc_(rtc), slots_(slots) {
   if (slots_.count > kMaxSlots) slots_.count = kMaxSlots;
 }
 
@@ -108,7 +126,10 @@ void Spool::order(Order order) {
 
 void Spool::unindex_card() {
   for (Photo& photo : index_) {
-    if (!is_waiting_on_card(photo)) continue;
+    // One that could not be read, or arrived damaged, keeps its count, or it would be
+    // tried for ever.
+    bool counts = photo.misreads > 0 || photo.crc_refusals > 0;
+    if (!is_waiting_on_card(photo) || counts) continue;
     photo.state = Photo::State::kFree;
     more_ = true;
   }
@@ -134,7 +155,14 @@ bool Spool::scan() {
     ports_.log.line(Level::kWarn, "the card cannot be listed");
     return false;
   }
+  for (size_t i = 0; i < kIndex; ++i) {
+    bool gone = is_waiting_on_card(index_[i]) && !census.seen(i);
+    if (gone) index_[i] = Photo();
+  }
   on_card_ = census.photos();
+  aside_ = census.aside();
+  // No new photo is to be taken for one that was set aside.
+  if (serial_ < rtc_.aside_to) serial_ = rtc_.aside_to;
   bytes_ = census.bytes();
   more_ = census.more();
   return true;
@@ -263,7 +291,7 @@ Photo* Spool::best_waiting(uint64_t now) {
   Photo* best = nullptr;
   for (Photo& photo : index_) {
     if (photo.state != Photo::State::kWaiting || photo.retry_at > now) continue;
-    if (!is_on_card(photo) && !slots_may_fly) continue;
+    if (is_on_card(photo) ? !scanned_ : !slots_may_fly) continue;
     if (best == nullptr || before(photo, *best)) best = &photo;
   }
   return best;
@@ -303,11 +331,37 @@ bool Spool::settle(Photo* photo, Fate fate, const char* reason) {
       ports_.log.line(Level::kWarn, "a photo could not be removed from the card");
       if (fate != Fate::kEvicted && !is_stuck(*photo)) stuck_ = photo->serial;
     }
-    if (on_card_ > 0) --on_card_;
+    uint32_t& count = is_aside(*photo) ? aside_ : on_card_;
+    if (count > 0) --count;
     bytes_ -= bytes_ < photo->size ? bytes_ : photo->size;
   }
   *photo = Photo();
   return gone;
+}
+
+void Spool::set_aside(Photo* photo, Fate fate, const char* reason) {
+  if (!is_on_card(*photo)) {
+    settle(photo, fate, reason);
+    return;
+  }
+  if (rtc_.asides < RtcState::kAsides) {
+    rtc_.aside[rtc_.asides++] = mark_of(*photo);
+  } else {
+    // A card with so many damaged photos: all between them wait, too.
+    bool first = rtc_.aside_to == 0;
+    if (first || photo->serial < rtc_.aside_from) rtc_.aside_from = photo->serial;
+    if (first || photo->serial > rtc_.aside_to) rtc_.aside_to = photo->serial;
+  }
+  if (on_card_ > 0) --on_card_;
+  ++aside_;
+  *photo = Photo();
+}
+
+bool Spool::is_aside(const Photo& photo) const {
+  for (uint8_t i = 0; i < rtc_.asides; ++i) {
+    if (rtc_.aside[i] == mark_of(photo)) return true;
+  }
+  return rtc_.aside_to != 0 && photo.serial >= rtc_.aside_from && photo.serial <= rtc_.aside_to;
 }
 
 bool Spool::is_stuck(const Photo& photo) const {

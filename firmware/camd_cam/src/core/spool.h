@@ -20,8 +20,8 @@ class Spool {
   static const size_t kMaxSlots = 8;
   static const uint64_t kMinFree = 1u << 20;  // left free on the card
 
-  // `ports` outlives the spool; `boot` is the board's own.
-  Spool(const Ports& ports, const SlotMemory& slots, const uint64_t& boot);
+  // `ports` and `rtc` outlive the spool.
+  Spool(const Ports& ports, const SlotMemory& slots, RtcState& rtc);
 
   // The most that photos may take on the card.
   void limit(uint64_t bytes) { limit_ = bytes; }
@@ -49,6 +49,10 @@ class Spool {
   // False if the card did not give it up; it is then not sent again while the
   // card takes no changes.
   bool settle(Photo* photo, Fate fate, const char* reason);
+  // Given up until the next power-on. A photo on the card stays there, since the
+  // fault may be a loose contact's; when the card is full it is the first to go.
+  // In memory there is nowhere to stay, and it is settled.
+  void set_aside(Photo* photo, Fate fate, const char* reason);
   // Puts it back in the queue, not to be sent before `retry_at`.
   void postpone(Photo* photo, uint64_t retry_at);
   // All photos in flight are waiting again.
@@ -57,9 +61,10 @@ class Spool {
   size_t flying() const;
   uint32_t queued() const { return on_card_ + in_memory(); }
   uint32_t in_memory() const;  // those that deep sleep would lose
+  uint32_t aside() const { return aside_; }
   uint32_t lost() const { return lost_; }
   // The highest seq of the board's own boot that was found on the card.
-  uint32_t highest_seq() const { return highest_boot_ == boot_ ? highest_seq_ : 0; }
+  uint32_t highest_seq() const { return highest_boot_ == rtc_.boot ? highest_seq_ : 0; }
 
  private:
   class Census;
@@ -80,14 +85,16 @@ class Spool {
   int8_t free_slot() const;
   Photo* find(const Photo& photo);
   bool is_stuck(const Photo& photo) const;
+  bool is_aside(const Photo& photo) const;
   bool before(const Photo& a, const Photo& b) const;
 
   const Ports& ports_;
-  const uint64_t& boot_;
+  RtcState& rtc_;
   SlotMemory slots_;
   uint64_t limit_ = UINT64_MAX;
-  uint64_t bytes_ = 0;  // on the card
-  uint32_t on_card_ = 0;
+  uint64_t bytes_ = 0;    // on the card
+  uint32_t on_card_ = 0;  // without those set aside
+  uint32_t aside_ = 0;
   uint32_t serial_ = 0;
   uint32_t lost_ = 0;
   uint32_t highest_seq_ = 0;  // of highest_boot_

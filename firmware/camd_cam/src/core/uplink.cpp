@@ -204,8 +204,9 @@ void Uplink::send() {
         if (early_.given) apply(outbox_.photo(), early_);
         early_.given = false;
         break;
-      case Outbox::Progress::kUnreadable: misread(outbox_.photo(), false); break;
-      case Outbox::Progress::kDamaged: misread(outbox_.photo(), true); break;
+      case Outbox::Progress::kUnreadable:
+      case Outbox::Progress::kDamaged: misread(outbox_.photo(), false); break;
+      case Outbox::Progress::kFragment: misread(outbox_.photo(), true); break;
       case Outbox::Progress::kLost: lost(); return;
     }
   }
@@ -235,11 +236,16 @@ uint64_t Uplink::unix_ms_of(const Photo& photo) const {
   return ours ? schedule_.corrected(photo.when) : photo.when;
 }
 
-void Uplink::misread(Photo* photo, bool damaged) {
-  ++photo->misreads;
-  if (damaged && photo->misreads >= kMostMisreads) {
-    note(Level::kError, "a photo is damaged on the card");
-    spool_.settle(photo, Fate::kDamaged, "crc");
+// What is short was never whole: the power went while it was written. All else
+// may be the fault of the card's contacts.
+void Uplink::misread(Photo* photo, bool fragment) {
+  if (++photo->misreads >= kMostMisreads) {
+    note(Level::kError, fragment ? "no whole photo" : "a photo is damaged on the card");
+    if (fragment) {
+      spool_.settle(photo, Fate::kDamaged, "short");
+    } else {
+      spool_.set_aside(photo, Fate::kDamaged, "crc");
+    }
     return;
   }
   spool_.postpone(photo, now_ + doubled(kFirstRetryMs, photo->misreads, kMostRetryMs));

@@ -71,6 +71,7 @@ class Uplink {
   // Closes without a word, and stays closed.
   void park();
   bool parked() const { return state_ == State::kParked; }
+  bool leaving() const { return state_ == State::kLeaving; }
   // Connects anew at once: the address or the key has changed.
   void restart();
 
@@ -113,7 +114,7 @@ class Uplink {
   bool answered(const Line& line, bool ack);
   void pong(const Line& line);
   void apply(Photo* photo, const Answer& answer);
-  void misread(Photo* photo, bool damaged);
+  void misread(Photo* photo, bool fragment);
 
   void send();
   bool begin_message();

@@ -239,9 +239,14 @@ void Uplink::apply(Photo* photo, const Answer& answer) {
     return;
   }
   if (Text(answer.reason) == "crc") ++photo->crc_refusals;
-  if (is_final(answer.reason) || photo->crc_refusals >= kMostCrcRefusals) {
+  if (is_final(answer.reason)) {
     note(Level::kWarn, "a photo was refused for good: ", answer.reason);
     spool_.settle(photo, Fate::kRefused, answer.reason);
+    return;
+  }
+  if (photo->crc_refusals >= kMostCrcRefusals) {
+    note(Level::kWarn, "a photo arrives damaged each time, and is given up until the next start");
+    spool_.set_aside(photo, Fate::kRefused, answer.reason);
     return;
   }
   uint32_t wait = doubled(kFirstRetryMs, photo->refusals, kMostRetryMs);

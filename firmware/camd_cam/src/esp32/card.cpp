@@ -22,11 +22,31 @@ namespace {
 const char kMount[] = CAMD_CARD_MOUNT;
 const char kDirectory[] = CAMD_CARD_MOUNT "/camd";
 
+// A photo's name begins with ten digits, its number. A hundred photos share a
+// directory, which is called as the first eight of them.
+const size_t kNumber = 10;
+const size_t kShared = 8;
+
+bool is_numbered(const char* name) {
+  for (size_t i = 0; i < kNumber; ++i) {
+    if (name[i] < '0' || name[i] > '9') return false;
+  }
+  return true;
+}
+
 struct Path {
   char text[128];
-  explicit Path(const char* name) {
+
+  Path(Text directory, const char* name) {
     Writer out(text, sizeof text);
-    out.text(kDirectory).text("/").text(name).c_str();
+    out.text(kDirectory).text("/").text(directory);
+    if (!directory.empty() && name[0] != '\0') out.text("/");
+    out.text(name).c_str();
+  }
+  explicit Path(const char* name) : Path(directory_of(name), name) {}
+
+  static Text directory_of(const char* name) {
+    return is_numbered(name) ? Text(name, kShared) : Text();
   }
 };
 
@@ -75,23 +95,37 @@ bool Card::ready() {
 }
 
 bool Card::list(Visitor& visitor) {
-  DIR* directory = mounted_ ? opendir(kDirectory) : nullptr;
-  if (directory == nullptr) {
-    failed();
-    return false;
-  }
-  // Nothing is asked of each file: FAT looks for a name from the directory's
-  // start, and with thousands of them that would take an hour.
-  for (;;) {
+  unsigned files = 0;
+  bool good = mounted_ && walk(kDirectory, true, visitor, &files);
+  if (!good) failed();
+  return good;
+}
+
+// Nothing is asked of each file: FAT looks for a name from the directory's
+// start, and with many of them that takes its time.
+bool Card::walk(const char* path, bool top, Visitor& visitor, unsigned* files) {
+  DIR* directory = opendir(path);
+  if (directory == nullptr) return false;
+  bool good = true;
+  while (good) {
     errno = 0;
     dirent* entry = readdir(directory);
-    if (entry == nullptr) break;
+    if (entry == nullptr) {
+      good = errno == 0;
+      break;
+    }
     feed_watchdog();
-    if (entry->d_type != DT_DIR) visitor.file(entry->d_name);
+    if (entry->d_type != DT_DIR) {
+      visitor.file(entry->d_name);
+      ++*files;
+    } else if (top && entry->d_name[0] != '.') {
+      Path inner(entry->d_name, "");
+      unsigned inside = 0;
+      good = walk(inner.text, false, visitor, &inside);
+      if (good && inside == 0) rmdir(inner.text);
+    }
   }
-  bool good = errno == 0;
   closedir(directory);
-  if (!good) failed();
   return good;
 }
 
@@ -109,7 +143,12 @@ uint64_t Card::free_bytes() {
 bool Card::create(const char* name) {
   discard();
   if (!mounted_) return false;
-  writer_ = open(Path(name).text, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  Path path(name);
+  const int kNew = O_WRONLY | O_CREAT | O_TRUNC;
+  writer_ = open(path.text, kNew, 0666);
+  if (writer_ < 0 && errno == ENOENT && mkdir(Path(Path::directory_of(name), "").text, 0777) == 0) {
+    writer_ = open(path.text, kNew, 0666);
+  }
   if (writer_ < 0) failed();
   return writer_ >= 0;
 }
@@ -144,7 +183,8 @@ void Card::discard() {
 
 bool Card::remove(const char* name) {
   close_reader();
-  return unlink(Path(name).text) == 0;
+  if (unlink(Path(name).text) == 0) return true;
+  return errno == ENOENT && unlink(Path(Text(), name).text) == 0;
 }
 
 int32_t Card::read(const char* name, uint32_t offset, uint8_t* to, size_t room) {
@@ -152,16 +192,24 @@ int32_t Card::read(const char* name, uint32_t offset, uint8_t* to, size_t room) 
   if (reader_ < 0 || strcmp(name, reading_) != 0) {
     close_reader();
     reader_ = open(Path(name).text, O_RDONLY);
+    // Former versions kept all photos in one directory.
+    if (reader_ < 0 && errno == ENOENT) reader_ = open(Path(Text(), name).text, O_RDONLY);
     if (reader_ < 0) {
-      if (errno != ENOENT) failed();
+      if (errno != ENOENT) misread();
       return -1;
     }
     Writer(reading_, sizeof reading_).text(name).c_str();
   }
   bool there = lseek(reader_, off_t(offset), SEEK_SET) >= 0;
   ssize_t size = there ? ::read(reader_, to, room) : -1;
-  if (size < 0) failed();
+  if (size < 0) misread();
   return int32_t(size);
+}
+
+// One bad spot, or a card that was pulled out: mounting it anew at once shows.
+void Card::misread() {
+  failed();
+  retry_at_ = clock_.now_ms();
 }
 
 void Card::close_reader() {

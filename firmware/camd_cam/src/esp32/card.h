@@ -1,4 +1,8 @@
 // Photos on the SD card, in a directory of their own, over one data line.
+//
+// FAT ends a directory at 2 MiB, which is some 8000 photos with their long names,
+// and looks for each name from the directory's start. So every hundred photos have
+// a directory among them; it is removed when a listing finds it empty.
 #pragma once
 
 #include "../core/ports.h"
@@ -30,7 +34,9 @@ class Card : public Storage {
   static const uint32_t kRetryMs = 60000;
 
   bool mount();
+  bool walk(const char* path, bool top, Visitor& visitor, unsigned* files);
   void failed();
+  void misread();
   void close_reader();
 
   Clock& clock_;

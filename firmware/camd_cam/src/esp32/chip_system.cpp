@@ -7,13 +7,19 @@
 #include "version.h"
 
 namespace camd {
+namespace {
+
+const int kBatteryReadings = 16;
+
+}  // namespace
 
 void ChipSystem::measure(Readings* readings) {
   readings->heap_bytes = int32_t(ESP.getFreeHeap());
   if (WiFi.status() == WL_CONNECTED) readings->rssi_dbm = WiFi.RSSI();
   if (settings_ != nullptr && settings_->battery_pin != 0) {
-    uint64_t at_pin = analogReadMilliVolts(settings_->battery_pin);
-    readings->battery_mv = int32_t(at_pin * settings_->divider / 1000);
+    uint64_t sum = 0;  // one reading alone is off by some hundredths of a volt
+    for (int i = 0; i < kBatteryReadings; ++i) sum += analogReadMilliVolts(settings_->battery_pin);
+    readings->battery_mv = int32_t(sum * settings_->divider / (1000 * kBatteryReadings));
   }
 #if defined(CONFIG_IDF_TARGET_ESP32S3)
   // The first ESP32 has a sensor of no use: it was never calibrated.

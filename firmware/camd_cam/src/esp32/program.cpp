@@ -5,6 +5,8 @@
 #include <esp_heap_caps.h>
 #include <esp_sleep.h>
 
+#include "../core/battery.h"
+#include "held_pin.h"
 #include "watchdog.h"
 
 // The handshake has a task of its own; the rest wants more than the usual 8 KiB.
@@ -16,8 +18,9 @@ namespace {
 RTC_DATA_ATTR RtcState rtc_state;
 RTC_DATA_ATTR Lease rtc_lease;
 
-const size_t kSlotSize = 384000;       // the driver's buffer for the largest picture
-const size_t kSmallSlotSize = 40000;   // without PSRAM
+const size_t kSlotSize = 384000;      // the driver's buffer for the largest picture
+const size_t kSmallSlotSize = 40000;  // without PSRAM
+const size_t kPasteRoom = 2560;
 const size_t kLeftInPsram = 1u << 20;  // for pictures of the live page, and others
 
 }  // namespace
@@ -40,6 +43,8 @@ Program::Program()
       page_(sensor_) {}
 
 void Program::begin() {
+  // A certificate is pasted faster than the loop comes round while a photo is taken.
+  Serial.setRxBufferSize(kPasteRoom);
   Serial.begin(115200);
   begin_watchdog();
   store_.begin();
@@ -50,7 +55,9 @@ void Program::begin() {
   settings.load(store_);
   pins_ = &find_board(settings.board[0] != '\0' ? settings.board : CAMD_BOARD, kChip);
   system_.begin(*pins_);
+  system_.follow(settings);
   bool set_up = !woke && button_held_at_start();
+  bool kept_up = !set_up && rest_or_stay(settings, woke);
 
   bool has_slot = card_.begin(*pins_);
   lamp_.begin(pins_->lamp);
@@ -65,6 +72,9 @@ void Program::begin() {
   board_ = new Board(kept_ports, rtc_state, slots);
   board_->begin(woke);
   system_.follow(board_->settings());
+  if (kept_up) board_->disregard_battery();
+  // A firmware on trial needs a photo to show that it works.
+  if (trial_.on() && board_->settings().interval_ms == 0) board_->trigger(Trigger::kBoot);
   if (set_up || board_->settings().ssid[0] == '\0') portal();
 }
 
@@ -79,13 +89,32 @@ void Program::step() {
   }
   watch_button(now);
   radio_.step(now, board_->settings(), board_->connected());
-  radio_.tell(&rtc_state);
   if (!named_ && radio_.up()) named_ = MDNS.begin(board_->settings().cam);
   board_->step();
   page_.step(now, radio_.up(), *board_, system_);
   judge(false);
   if (board_->sleep_ms() != 0) sleep();
   delay(1);
+}
+
+// Nothing has been begun yet. With the power just switched on, somebody may have
+// come to put a wrong limit right.
+bool Program::rest_or_stay(const Settings& settings, bool woke) {
+  uint64_t ms = rest_at_start(settings, system_, clock_, rtc_state, woke);
+  if (ms == 0) return false;
+  log_.line(Level::kError, "the battery is weak: asleep for an hour");
+  if (!woke) {
+    log_.line(Level::kInfo, "press Enter within ten seconds to stay up");
+    uint64_t until = clock_.now_ms() + kStayMs;
+    while (clock_.now_ms() < until) {
+      if (Serial.available() > 0) return true;
+      delay(10);
+    }
+  }
+  hold_pin(pins_->lamp, false);
+  hold_pin(pins_->pwdn, true);
+  deep_sleep(ms);
+  return false;
 }
 
 // A camera and a radio that start together draw more than many supplies give.
@@ -200,12 +229,12 @@ void Program::test(Lines& out) {
   if (card_.ready_now()) {
     snprintf(text, sizeof text, "card    %u MB free", unsigned(card_.free_bytes() >> 20));
   } else {
-    snprintf(text, sizeof text, "card    none");
+    snprintf(text, sizeof text, "card    none, or none with FAT32");
   }
   out.line(text);
-  snprintf(text, sizeof text, "photos  %u waiting, %u lost; PSRAM %s; last start: %s",
-           unsigned(board_->queued()), unsigned(board_->lost()), sensor_.has_psram() ? "yes" : "no",
-           system_.reset_reason());
+  snprintf(text, sizeof text, "photos  %u waiting, %u set aside, %u lost; PSRAM %s; last start: %s",
+           unsigned(board_->queued()), unsigned(board_->aside()), unsigned(board_->lost()),
+           sensor_.has_psram() ? "yes" : "no", system_.reset_reason());
   out.line(text);
 }
 
@@ -237,6 +266,10 @@ void Program::sleep() {
   card_.end();
   lamp_.hold_low();
   radio_.off();
+  deep_sleep(ms);
+}
+
+void Program::deep_sleep(uint64_t ms) {
   Serial.flush();
   esp_sleep_enable_timer_wakeup(ms * 1000);
   esp_deep_sleep_start();

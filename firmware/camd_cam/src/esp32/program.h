@@ -32,6 +32,7 @@ class Program : private Console::Owner, private Lines, private Journal {
   static const uint32_t kLongButtonMs = 3000;  // held later
   static const uint32_t kFirstNetworkMs = 6000;
   static const uint32_t kShowButtonMs = 2000;
+  static const uint32_t kStayMs = 10000;
 
   // Console::Owner
   const Settings& settings() const override { return board_->settings(); }
@@ -54,11 +55,13 @@ class Program : private Console::Owner, private Lines, private Journal {
   bool button_down() const;
   bool button_held_at_start();
   void watch_button(uint64_t now);
+  bool rest_or_stay(const Settings& settings, bool woke);
   void join_before_camera(const Settings& settings);
   SlotMemory make_slots();
   void read_console();
   void judge(bool leaving);
   void sleep();
+  void deep_sleep(uint64_t ms);
 
   ChipClock clock_;
   ChipRandom random_;

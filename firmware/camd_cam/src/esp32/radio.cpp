@@ -31,10 +31,13 @@ void Radio::begin(const char* hostname) {
   WiFi.setSleep(false);
 }
 
-bool Radio::up() const { return WiFi.status() == WL_CONNECTED; }
+// Where the access point has let go of the board because it began anew itself, the
+// status stays at connected. It has no access point then.
+bool Radio::up() const { return WiFi.status() == WL_CONNECTED && WiFi.BSSID() != nullptr; }
 
-bool Radio::knows(const Settings& settings) const {
-  uint64_t age = rtc_.board_ms - lease_.given_ms;
+bool Radio::knows(uint64_t now, const Settings& settings) const {
+  if (lease_.given_ms > rtc_.board_ms) return false;  // of this start
+  uint64_t age = rtc_.board_ms + now - lease_.given_ms;
   return lease_.channel != 0 && lease_.check == check_of(lease_) && lease_.address != 0 &&
          lease_.network == network_of(settings) && age < kLeaseMs;
 }
@@ -50,7 +53,10 @@ void Radio::step(uint64_t now, const Settings& settings, bool useful) {
     return;
   }
   bool is_up = up();
-  switch (plan_.next(now, is_up, knows(settings), useful)) {
+  bool known = knows(now, settings);
+  // Nobody renews an address that was taken up again.
+  if (is_up && plan_.joined_quick() && !known) plan_.reset();
+  switch (plan_.next(now, is_up, known, useful)) {
     case WifiPlan::Act::kNothing: break;
     case WifiPlan::Act::kJoinQuick: join_quick(settings); break;
     case WifiPlan::Act::kJoinFull: join_full(settings); break;
@@ -90,11 +96,6 @@ void Radio::remember(uint64_t now, const Settings& settings) {
   lease_.given_ms = rtc_.board_ms + now;
   lease_.network = network_of(settings);
   lease_.check = check_of(lease_);
-}
-
-void Radio::tell(RtcState* rtc) const {
-  memcpy(rtc->bssid, lease_.bssid, sizeof rtc->bssid);
-  rtc->channel = lease_.channel;
 }
 
 void Radio::off() {

@@ -36,12 +36,10 @@ class Radio {
   // `useful`: camd is connected.
   void step(uint64_t now, const Settings& settings, bool useful);
   bool up() const;
-  // Once the core has begun: its part of what is known.
-  void tell(RtcState* rtc) const;
   void off();
 
  private:
-  bool knows(const Settings& settings) const;
+  bool knows(uint64_t now, const Settings& settings) const;
   void join_quick(const Settings& settings);
   void join_full(const Settings& settings);
   void remember(uint64_t now, const Settings& settings);

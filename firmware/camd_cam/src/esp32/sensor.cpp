@@ -12,6 +12,8 @@ namespace camd {
 namespace {
 
 const char kFirstFramesize[] = "vga";
+// Without PSRAM the buffer wants a piece of memory that the radio has left whole.
+const char* const kWithoutPsram[] = {"svga", "vga", "qvga"};
 
 struct Control {
   const char* name;
@@ -85,20 +87,31 @@ bool Sensor::begin(const BoardPins& pins) {
   turn_ = xSemaphoreCreateRecursiveMutex();
   has_psram_ = psramFound();
   release_pin(pins.pwdn);
-  most_ = find_framesize(has_psram_ ? "uxga" : "svga");
+  most_ = find_framesize(has_psram_ ? "uxga" : kWithoutPsram[0]);
   for (int8_t pin : pins.pulled_up) {
     if (pin >= 0) pinMode(uint8_t(pin), INPUT_PULLUP);
   }
   return turn_ != nullptr && start();
 }
 
+bool Sensor::begin_driver(const Framesize& most) {
+  camera_config_t config = configuration(*pins_, most, has_psram_);
+  return esp_camera_init(&config) == ESP_OK;
+}
+
 bool Sensor::start() {
-  camera_config_t config = configuration(*pins_, *most_, has_psram_);
-  running_ = esp_camera_init(&config) == ESP_OK;
+  running_ = begin_driver(*most_);
+  for (const char* name : kWithoutPsram) {
+    const Framesize* smaller = find_framesize(name);
+    if (running_ || has_psram_ || fits(*most_, *smaller)) continue;
+    running_ = begin_driver(*smaller);
+    if (running_) most_ = smaller;
+  }
   sensor_t* sensor = running_ ? esp_camera_sensor_get() : nullptr;
   if (sensor == nullptr) return false;
   // The buffers are made for the largest size; the settings choose a smaller.
-  sensor->set_framesize(sensor, find_framesize(kFirstFramesize)->size);
+  const Framesize* first = find_framesize(kFirstFramesize);
+  sensor->set_framesize(sensor, fits(*first, *most_) ? first->size : most_->size);
   if (pins_->vflip) sensor->set_vflip(sensor, 1);
   if (pins_->hmirror) sensor->set_hmirror(sensor, 1);
   return true;

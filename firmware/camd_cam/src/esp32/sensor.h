@@ -41,6 +41,7 @@ class Sensor : public Camera {
   static const int kMostStale = 3;
 
   bool start();
+  bool begin_driver(const Framesize& most);
   bool take_turn(uint32_t wait_ms);
   void end_turn();
   camera_fb_t* fresh();

@@ -100,6 +100,7 @@ bool Console::assign(Text name, const char* value) {
     case SetResult::kUnknown: out.text("there is no such setting; try show"); break;
     case SetResult::kRange: out.text("takes no such value"); break;
     case SetResult::kRefused: out.text("kept, but this camera does not take it"); break;
+    case SetResult::kUnsaved: out.text("in effect, but it could not be kept"); break;
     default: out.text(set_result_name(result)); break;
   }
   out_.line(out.c_str());
