@@ -1,5 +1,6 @@
 """Nobody comes in who should not, and nobody who comes in is made to do what he did not ask for."""
 
+import json
 import socket
 import time
 from pathlib import Path
@@ -353,6 +354,32 @@ class RequestTests(WebCase):
             b"Content-Length: -1\r\n\r\n",
         ):
             self.assertTrue(self.talk(client.port, head + rest).startswith(b"HTTP/1.1 400 "))
+
+    def test_last_answers(self) -> None:
+        """Who is still sending behind an answer that is the last finds it whole, and no reset."""
+        daemon, client = self.web('[times]\nhang_up = "1 min"\n')
+        client.get("/healthz")
+        before = daemon.descriptors()
+        login = b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        for head, status in (
+            (b"Content-Length: 3000000\r\n\r\n", 413),
+            (b"Transfer-Encoding: chunked\r\n\r\n2dc6c0\r\n" + b"x" * 300_000, 413),
+            (b"Content-Length: many\r\n\r\n", 400),
+            (b"X: y\r\n" * 200, 400),
+            (b"Cookie: " + b"x" * 20_000, 431),
+        ):
+            with socket.create_connection(("127.0.0.1", client.port), 20) as talk:
+                talk.sendall(login + head)
+                said = b""
+                while piece := talk.recv(65_536):
+                    said += piece
+                self.assertTrue(said.startswith(b"HTTP/1.1 %d " % status), said[:100])
+                self.assertEqual(said.count(b"HTTP/1.1"), 1)
+                self.assertEqual(json.loads(said.partition(b"\r\n\r\n")[2])["status"], status)
+                for _ in range(40):
+                    talk.sendall(b"x" * 65_536)
+        until(lambda: daemon.descriptors() <= before, 20, "all connections are gone")
+        self.assertEqual(daemon.stop(), 0)
 
     def test_requests_come_in_in_time(self) -> None:
         """Who drips a request is cut off, whether in its head or in its body."""

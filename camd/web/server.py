@@ -11,7 +11,7 @@ from http import HTTPStatus
 from io import BytesIO
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.internet.interfaces import IAddress, IDelayedCall, ISSLTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import http
@@ -39,6 +39,8 @@ IDLE = 60.0
 """Seconds for which a connection without a request is kept."""
 
 _BODY_DIGITS = 12
+_LINGER = 4 * 1024 * 1024
+"""Bytes that are thrown away behind a last answer at most; who sends more has to wait."""
 
 
 class Router(Protocol):
@@ -95,14 +97,9 @@ class Request(http.Request):
             content.write(data)
 
     def _refuse(self, status: int, detail: str) -> None:
-        """Answered before it has come in; the connection ends, as the rest is not read."""
+        """Answered before it has come in; the connection ends, as the rest is not wanted."""
         self.refused = True
-        problem = Problem(status, detail)
-        body = problem.body
-        self.channel.give_up(
-            b"HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n"
-            b"Connection: close\r\n\r\n%s" % (status, phrase(status), len(body), body)
-        )
+        self.channel.give_up(Problem(status, detail))
 
     def process(self) -> None:
         if self.refused:
@@ -180,6 +177,7 @@ class Channel(http.HTTPChannel):
     _deadline: IDelayedCall | None = None
     _answered: Request | None = None
     _turn: IDelayedCall | None = None
+    _thrown_away = 0
 
     def connectionMade(self) -> None:
         self.peer = address_of(self.transport.getPeer())
@@ -189,6 +187,9 @@ class Channel(http.HTTPChannel):
             self.transport.abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
+        if self.ended:
+            self._throw_away(len(data))
+            return
         if not self._handlingRequest:
             self._hurry()  # with the first byte: there need never be a whole line
         elif self._waitingForTransport:
@@ -196,8 +197,17 @@ class Channel(http.HTTPChannel):
         super().dataReceived(data)
 
     def lineReceived(self, line: bytes) -> None:
+        if self.ended:
+            return  # it came with what was the end
         self._hurry()
         super().lineReceived(line)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        if not self.ended:
+            super().rawDataReceived(data)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self.give_up(Problem(431))
 
     def _hurry(self) -> None:
         """The whole request has to come in from now on."""
@@ -242,19 +252,39 @@ class Channel(http.HTTPChannel):
         if not self.ended:
             super()._send100Continue()
 
-    def give_up(self, last: bytes) -> None:
-        """*last* is the last that is said here."""
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        self.give_up(Problem(400))
+
+    def give_up(self, problem: Problem) -> None:
+        """*problem* is the last that is said here. What still comes is thrown away for a moment,
+        since closing over bytes that were not read would tear up the answer."""
+        if self.ended:
+            return
         self.ended = True
-        self.transport.write(last)
-        self.loseConnection()
+        body = problem.body
+        self.transport.write(
+            b"HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n"
+            b"Connection: close\r\n\r\n%s"
+            % (problem.status, phrase(problem.status), len(body), body)
+        )
+        self.transport.unregisterProducer()
+        if ISSLTransport.providedBy(self.transport):
+            self.transport.loseConnection()  # TLS reads on by itself until the peer has closed
+        else:
+            self.transport.loseWriteConnection()
         self._in_time()
         seconds = self.factory.config().times.hang_up
         self._deadline = self.factory.reactor.callLater(seconds, self._too_slow)
 
+    def _throw_away(self, size: int) -> None:
+        self._thrown_away += size
+        if self._thrown_away > _LINGER:
+            self.transport.pauseProducing()
+
     def close(self) -> None:
         """No request is taken any more; one that is being answered is answered."""
         self.persistent = False
-        if not self._handlingRequest:
+        if not self._handlingRequest and not self.ended:
             self.loseConnection()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
