@@ -177,6 +177,11 @@ class UploadProtocol(Protocol):
         elif self._lingered > _LINGER:
             self.abort()
 
+    def last_words(self) -> None:
+        """camd ends: what is not on its way to the disk will not be stored."""
+        if self._state is State.BODY or (self._state is State.HEAD and self._reader.begun):
+            self._decline(_stopping())
+
     # ---- the head
 
     def _read_head(self) -> None:
@@ -199,7 +204,7 @@ class UploadProtocol(Protocol):
         factory = self.factory
         route(head)
         if factory.stopping:
-            raise Declined(503, "not stored: stopping", retry=10.0)
+            raise _stopping()
         caller = self._caller = factory.caller(head, self.address)
         if "origin" in head.fields and caller.token is None and caller.key is None:
             raise Declined(403, "another site's page may not upload through a browser")
@@ -389,3 +394,7 @@ class UploadProtocol(Protocol):
         self._lingered += size
         if self._lingered > _LINGER:
             self.transport.pauseProducing()  # to close now would tear up the answer as well
+
+
+def _stopping() -> Declined:
+    return Declined(503, "not stored: stopping", retry=10.0)
