@@ -58,7 +58,8 @@ class PartsTests(SynchronousTestCase):
         for said, wanted in (
             (b"bytes=0-9", (0, 10)), (b"bytes=5-", (5, 100)), (b"bytes=-10", (90, 100)),
             (b"bytes=90-1000", (90, 100)), (b"bytes=-1000", (0, 100)), (b"bytes=9-5", None),
-            (b"bytes=-", None), (b"bytes=1-2,4-5", None), (b"lines=1-2", None), (b"", None),
+            (b"Bytes=0-9", (0, 10)), (b"bytes=-", None), (b"bytes=1-2,4-5", None),
+            (b"lines=1-2", None), (b"", None),
         ):  # fmt: skip
             self.assertEqual(byte_range(said, 100), wanted, said)
         for said in (b"bytes=100-", b"bytes=-0"):
@@ -173,6 +174,9 @@ class PhotosTests(WebCase):
         self.assertEqual(client.get(path, Range="bytes=10-19", If_Range=etag).status, 206)
         self.assertEqual(client.get(path, Range="bytes=10-19", If_Range='"x"').status, 200)
         self.held("GET", f"{ONE}/image", client.get(path, Range="bytes=9999999-"), 416)
+        head = client.ask("HEAD", path, None, {"Range": "bytes=10-19"})
+        self.assertEqual(head.status, 200)
+        self.assertEqual(int(head.headers["content-length"]), len(photo(1)))
         saved = client.get(f"{path}?download=1").headers["content-disposition"]
         self.assertRegex(saved, rf'^attachment; filename="trap-1_\d{{8}}-\d{{6}}_{BOOT}-1\.jpg"$')
 

@@ -17,7 +17,7 @@ log = Logger()
 AT_ONCE = 1024 * 1024
 """Bytes that are read in one go; more is sent piece by piece."""
 
-_RANGE = re.compile(rb"bytes=([0-9]{0,15})-([0-9]{0,15})")
+_RANGE = re.compile(rb"bytes=([0-9]{0,15})-([0-9]{0,15})", re.IGNORECASE)
 
 
 @frozen
@@ -51,7 +51,7 @@ async def send(ask: Ask, file: Sent, workers: Workers) -> Answer:
         headers[b"Content-Disposition"] = b'attachment; filename="%s"' % name
     start, end = 0, file.size
     status = 200
-    wanted = ask.request.getHeader(b"range")
+    wanted = ask.request.getHeader(b"range") if ask.request.method == b"GET" else None
     if wanted is not None and ask.request.getHeader(b"if-range") in (None, file.etag):
         found = byte_range(wanted, file.size)
         if found is not None:
