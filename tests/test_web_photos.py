@@ -2,6 +2,8 @@
 
 import io
 import os
+import re
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -179,6 +181,30 @@ class PhotosTests(WebCase):
         self.assertEqual(int(head.headers["content-length"]), len(photo(1)))
         saved = client.get(f"{path}?download=1").headers["content-disposition"]
         self.assertRegex(saved, rf'^attachment; filename="trap-1_\d{{8}}-\d{{6}}_{BOOT}-1\.jpg"$')
+
+    def test_half_closed(self) -> None:
+        """Who says that it asks nothing more is answered what it asked; only a stream ends."""
+        daemon, client = self.web()
+        first, *_ = self.fill(daemon)
+
+        def answers(*paths: str) -> list[int]:
+            with socket.create_connection(("127.0.0.1", client.port), 20) as talk:
+                for path in paths:
+                    talk.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                talk.shutdown(socket.SHUT_WR)
+                said = b""
+                while piece := talk.recv(65_536):
+                    said += piece
+            return [int(status) for status in re.findall(rb"HTTP/1\.1 ([0-9]+) ", said)]
+
+        image = f"/api/v1/photos/{first}/image"
+        self.assertEqual(answers("/api/v1/photos"), [200])
+        self.assertEqual(answers(image, "/healthz", f"{image}/no", image), [200, 200, 404, 200])
+        with socket.create_connection(("127.0.0.1", client.port), 20) as talk:
+            talk.sendall(b"GET /cameras/trap-1/live.mjpeg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            until(lambda: client.get("/api/v1/stats").json["viewers"] == 1, 20)
+            talk.shutdown(socket.SHUT_WR)
+            until(lambda: client.get("/api/v1/stats").json["viewers"] == 0, 20)
 
     def test_a_large_image(self) -> None:
         """One that is not read in one go comes whole, and in part."""

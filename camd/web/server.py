@@ -11,10 +11,16 @@ from http import HTTPStatus
 from io import BytesIO
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IAddress, IDelayedCall, ISSLTransport
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    ISSLTransport,
+)
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import http
+from zope.interface import implementer
 
 from camd.config import Config
 from camd.web.answers import Answer, Problem
@@ -55,10 +61,12 @@ class Request(http.Request):
     """One request.
 
     :ivar gone: whether nobody waits for the answer any more.
+    :ivar endless: whether the answer goes on for as long as somebody wants it.
     """
 
     channel: Any
     gone = False
+    endless = False
     refused = False
 
     def __init__(
@@ -150,6 +158,7 @@ class Request(http.Request):
 
         :param plain: it ends with the connection, and is cut into no chunks.
         """
+        self.endless = True
         if plain:
             self.clientproto = b"HTTP/1.0"
             self.channel.persistent = False
@@ -164,6 +173,7 @@ class Request(http.Request):
         super().connectionLost(reason)
 
 
+@implementer(IHalfCloseableProtocol)
 class Channel(http.HTTPChannel):
     """A connection of a browser or a program."""
 
@@ -178,6 +188,7 @@ class Channel(http.HTTPChannel):
     _answered: Request | None = None
     _turn: IDelayedCall | None = None
     _thrown_away = 0
+    _half_closed = False
 
     def connectionMade(self) -> None:
         self.peer = address_of(self.transport.getPeer())
@@ -247,6 +258,19 @@ class Channel(http.HTTPChannel):
         if request is not None and not self._waitingForTransport:
             self._answered = None
             super().requestDone(request)
+            if self._half_closed and not self._handlingRequest:
+                self.loseConnection()
+
+    def readConnectionLost(self) -> None:
+        """Nothing more comes of the other side; what it has asked for, it may still wait for."""
+        self._half_closed = True
+        if any(request.endless for request in self.requests):
+            self.transport.abortConnection()
+        elif not self._handlingRequest:
+            self.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Our side is closed, by `give_up`."""
 
     def _send100Continue(self) -> None:
         if not self.ended:
