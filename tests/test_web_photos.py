@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,13 @@ class AtOnce:
 
     def run(self, work: Callable[[], Any]) -> "Deferred[Any]":
         return succeed(work())
+
+
+class _Transport(DummyChannel.TCP):
+    aborted = False
+
+    def abortConnection(self) -> None:
+        self.aborted = True
 
 
 class PartsTests(SynchronousTestCase):
@@ -85,6 +93,28 @@ class PartsTests(SynchronousTestCase):
         said = channel.transport.written.getvalue()
         self.assertIn(b"Content-Length: 1099511627776\r\n", said)
         self.assertTrue(said.endswith(b"\r\n\r\n"))
+
+    def test_shorter_meanwhile(self) -> None:
+        """Where a file ends before it should, so does the connection: no other answer is taken for
+        the rest of it."""
+        for real, whole in ((2 << 20, False), (3 << 20, True)):
+            file = Path(self.mktemp())
+            with file.open("wb") as made:
+                made.truncate(real)
+            channel = DummyChannel()
+            channel.transport = transport = _Transport()
+            request: Any = Request(channel)
+            request.gotLength(0)
+            request.method, request.clientproto, request.gone = b"GET", b"HTTP/1.1", False
+            sent = Sent("x.mp4", 3 << 20, b'"x"', b"video/mp4", b"no-store",
+                        partial(os.open, file, os.O_RDONLY))  # fmt: skip
+            workers: Any = AtOnce()
+            asked: Any = Ask(request, NOBODY, Query({}), {})
+            self.successResultOf(Deferred.fromCoroutine(send(asked, sent, workers)))
+            ((producer, _),) = transport.producers
+            while not (request.finished or transport.aborted):
+                producer.resumeProducing()
+            self.assertEqual((bool(request.finished), transport.aborted), (whole, not whole))
 
     def test_small_pictures(self) -> None:
         """At most as wide as asked for, of the same shape, and a picture; junk is none."""
