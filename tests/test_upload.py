@@ -27,6 +27,7 @@ from camd.upload.answer import Declined
 from camd.upload.framing import Chunked, Counted
 from camd.upload.head import MOST, HeadReader
 from camd.upload.multipart import Closed, Data, Multipart, MultipartError, Part
+from camd.upload.protocol import MOST as MOST_PHOTOS
 from camd.upload.submission import Kind, Submission
 from camd.wire.picture import Picture
 from tests.e2e_daemon import DaemonCase
@@ -621,6 +622,19 @@ class AnswerTests(UploadCase):
         self.assertTrue(another.transport.aborted or three.transport.aborted)
         two.say(PHOTO[-1:])
         self.assertEqual(two.status, 201)
+
+    def test_many(self) -> None:
+        """So many photos come by one connection, and no more: their answers may not be read."""
+        sender = self.sender()
+        request = put(jpeg())
+        for number in range(1, MOST_PHOTOS + 1):
+            self.assertFalse(sender.ended, number)
+            sender.say(request)
+        sender.say(request)
+        said = sender.heard()
+        self.assertEqual(said.count(b"HTTP/1.1 201 "), MOST_PHOTOS)
+        self.assertEqual(said.count(b"Connection: close"), 1)
+        self.assertTrue(sender.ended)
 
     def test_stopping(self) -> None:
         """What is under way is answered, what is idle goes, what is new is told to come again."""

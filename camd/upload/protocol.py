@@ -33,6 +33,10 @@ _LINGER = 4 * 1024 * 1024
 """Bytes that are thrown away behind an answer at most; who sends more has to wait."""
 
 
+MOST = 1000
+"""Photos on one connection, so that answers which nobody reads do not pile up."""
+
+
 class State(Enum):
     """Where a connection stands."""
 
@@ -47,6 +51,7 @@ class UploadProtocol(Protocol):
     """:ivar due: when it is overdue, on the reactor's clock. *address*: the peer's."""
 
     __slots__ = (
+        "_answered",
         "_begun",
         "_body",
         "_caller",
@@ -82,6 +87,7 @@ class UploadProtocol(Protocol):
         self._begun = NEVER  # when the request's first byte came
         self._held = 0
         self._lingered = 0
+        self._answered = 0
         self._half_closed = False
 
     @property
@@ -300,8 +306,10 @@ class UploadProtocol(Protocol):
         if not self._half_closed:
             self.transport.resumeProducing()
         head, body = self._head, self._body
+        self._answered += 1
         keep = (
             self._is_put
+            and self._answered < MOST
             and head is not None
             and head.keep
             and body is not None
