@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from camd.access import AccessError, May, Password, Tokens
 from camd.config import Config
@@ -20,6 +20,7 @@ from camd.web.answers import Answer
 from camd.web.auth import Wrongs
 from camd.web.server import IDLE, Request, Site
 from tests.e2e_daemon import until
+from tests.patience import true
 from tests.web_client import BOOT, Client, WebCase, port_of
 
 PASSWORD = "a sticky yellow card"
@@ -225,6 +226,68 @@ class _Full(StringTransport):
         assert self.producer is not None
         self.producer.resumeProducing()
         return data
+
+
+class _Slow(StringTransport):
+    """A connection whose other side takes a little now and then, full with 64 KiB as Twisted's."""
+
+    full = False
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        if len(self.value()) > 65_536 and not self.full and self.producer is not None:
+            self.full = True
+            self.producer.pauseProducing()
+
+    def take(self, size: int) -> bytes:
+        data = self.value()
+        self.clear()
+        self.io.write(data[size:])
+        if not data[size:] and self.full:
+            self.full = False
+            assert self.producer is not None
+            self.producer.resumeProducing()
+        return data[:size]
+
+
+class SlowTests(TestCase):
+    """Who reads slowly gets its whole answer; who does not read at all is hung up on."""
+
+    BODY = bytes(1_000_000)
+
+    def setUp(self) -> None:
+        self.clock: Any = Clock()
+        self.channel: Any = Site(Config, self, self.clock).buildProtocol(None)
+        self.channel.callLater = self.clock.callLater
+        self.transport: Any = _Slow()
+        self.channel.makeConnection(self.transport)
+        self.addCleanup(self.channel.connectionLost, Failure(ConnectionDone()))
+        self.channel.dataReceived(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    def take(self, request: Request) -> None:
+        request.answer(Answer(self.BODY))
+
+    async def test_slow(self) -> None:
+        """It takes minutes, and is not torn."""
+        said = b""
+        while len(said) < len(self.BODY):
+            await true(self.transport.value)
+            said += self.transport.take(50_000)
+            self.clock.advance(IDLE / 3)
+            self.assertFalse(self.transport.disconnecting or self.transport.disconnected)
+        await true(lambda: not self.channel.requests)
+        said += self.transport.take(len(self.BODY))
+        self.assertEqual(said.partition(b"\r\n\r\n")[2], self.BODY)
+
+    async def test_stuck(self) -> None:
+        """Also in the midst of an answer."""
+        for _ in range(3):
+            await true(lambda: self.transport.full)
+            self.transport.take(len(self.BODY))
+        await true(lambda: self.transport.full)
+        self.clock.advance(IDLE)
+        self.clock.advance(self.channel.abortTimeout)
+        self.assertTrue(self.transport.disconnected)
 
 
 class PipelineTests(SynchronousTestCase):

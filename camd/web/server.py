@@ -18,6 +18,7 @@ from twisted.internet.interfaces import (
     ISSLTransport,
 )
 from twisted.logger import Logger
+from twisted.protocols.basic import FileSender
 from twisted.python.failure import Failure
 from twisted.web import http
 from zope.interface import implementer
@@ -42,7 +43,11 @@ HEADERS = (
     (b"Permissions-Policy", b"camera=(), microphone=(), geolocation=()"),
 )
 IDLE = 60.0
-"""Seconds for which a connection without a request is kept."""
+"""Seconds for which a connection without a request is kept, and one whose peer reads nothing."""
+
+_AT_ONCE = 64 * 1024
+"""Bytes of an answer that are written in one go: of more it could not be told whether the other
+side reads on."""
 
 _BODY_DIGITS = 12
 _LINGER = 4 * 1024 * 1024
@@ -150,8 +155,15 @@ class Request(http.Request):
         if answer.status not in http.NO_BODY_CODES:
             self.responseHeaders.setRawHeaders(b"Content-Type", [answer.type])
             self.responseHeaders.setRawHeaders(b"Content-Length", [b"%d" % len(answer.body)])
-        self.write(answer.body)
-        self.finish()
+        if len(answer.body) > _AT_ONCE and self.method != b"HEAD":
+            FileSender().beginFileTransfer(BytesIO(answer.body), self).addBoth(self._sent)
+        else:
+            self.write(answer.body)
+            self.finish()
+
+    def _sent(self, result: object) -> None:
+        if not self.gone:
+            self.finish()
 
     def begin(self, kind: bytes, plain: bool = False) -> None:
         """The headers of an answer that has no length are sent.
@@ -249,8 +261,15 @@ class Channel(http.HTTPChannel):
         else:
             self._go_on()
 
+    def pauseProducing(self) -> None:
+        super().pauseProducing()
+        if self.requests and not self.requests[0].endless:
+            self.setTimeout(IDLE)
+
     def resumeProducing(self) -> None:
         super().resumeProducing()
+        if self._handlingRequest:
+            self.setTimeout(None)
         self._go_on()
 
     def _go_on(self) -> None:
