@@ -18,6 +18,7 @@ from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import (
     ConnectError,
     ConnectingCancelledError,
+    ConnectionAborted,
     ConnectionClosed,
     DNSLookupError,
 )
@@ -365,6 +366,10 @@ def _why(error: BaseException, seconds: float) -> str:
         return f"it did not answer within {seconds:g} s"
     if isinstance(error, TlsError | VerificationError):
         return f"its certificate cannot be trusted, or TLS failed: {error}"
+    if isinstance(error, ConnectionAborted):
+        return "its answer is too long"  # by our own meter
+    if not isinstance(error, ConnectError | ConnectionClosed | DNSLookupError):
+        return "its answer is no HTTP"  # what it was instead is as long as it likes
     number = getattr(error, "osError", None)
     text = os.strerror(number) if isinstance(number, int) else str(error)
     text = text.rstrip(".") or type(error).__name__

@@ -468,7 +468,8 @@ class Camd(MultiService):
         end = self.reactor.seconds() + LAST_WRITES
         while self.store.waiting and self.reactor.seconds() < end:
             await deferLater(self.reactor, 0.05)
-        await self._at_most(LAST_WORDS, self.cameras.hang_up())
+        through = DeferredList([self.cameras.hang_up(), self.uploads.hang_up()])
+        await self._at_most(LAST_WORDS, through.addCallback(lambda _: None))
         self.cameras.close()
         self.uploads.close()
         await self._at_most(LAST_WORDS, self.upkeep.save())

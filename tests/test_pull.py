@@ -785,8 +785,10 @@ class ClientTests(PullCase):
         for answer, *words in (
             (lambda t: t.write(ok + b"Content-Length: 20000\r\n\r\n" + b"x" * 20_000), "more than"),
             (lambda t: t.write(ok + b"\r\n" + b"x" * 20_000), "more than"),
-            (lambda t: t.write(ok + b"X: y\r\n" * 100_000), "cannot be reached"),
+            (lambda t: t.write(ok + b"X: y\r\n" * 100_000), "its answer is too long"),
             (lambda t: t.write(b"x" * 100_000),),
+            (lambda t: t.write(b"\xff" * 16_000 + b"\r\n\r\n"), "its answer is no HTTP"),
+            (lambda t: t.write(ok + b"Content-Length: x\r\n\r\n"), "its answer is no HTTP"),
             (dripping, "within"),
             (lambda t: None, "within"),
             (cut,),

@@ -1,6 +1,7 @@
 """Photos that come by HTTP: what programs and the popular sketches send, and what is none."""
 
 import json
+import signal
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ from camd.upload.answer import Declined
 from camd.upload.framing import Chunked, Counted
 from camd.upload.head import MOST, HeadReader
 from camd.upload.multipart import Closed, Data, Multipart, MultipartError, Part
+from camd.upload.protocol import MOST as MOST_PHOTOS
 from camd.upload.submission import Kind, Submission
 from camd.wire.picture import Picture
 from tests.e2e_daemon import DaemonCase
@@ -621,6 +623,19 @@ class AnswerTests(UploadCase):
         two.say(PHOTO[-1:])
         self.assertEqual(two.status, 201)
 
+    def test_many(self) -> None:
+        """So many photos come by one connection, and no more: their answers may not be read."""
+        sender = self.sender()
+        request = put(jpeg())
+        for number in range(1, MOST_PHOTOS + 1):
+            self.assertFalse(sender.ended, number)
+            sender.say(request)
+        sender.say(request)
+        said = sender.heard()
+        self.assertEqual(said.count(b"HTTP/1.1 201 "), MOST_PHOTOS)
+        self.assertEqual(said.count(b"Connection: close"), 1)
+        self.assertTrue(sender.ended)
+
     def test_stopping(self) -> None:
         """What is under way is answered, what is idle goes, what is new is told to come again."""
         self.intake.at_once = False
@@ -639,6 +654,28 @@ class AnswerTests(UploadCase):
         for protocol in tuple(self.uploads.connections):
             protocol.connectionLost()
         self.successResultOf(done)
+
+    def test_stopped(self) -> None:
+        """What did not come in time is told to come again, and everybody has time to hear it."""
+        self.intake.at_once = False
+        senders = [self.sender() for _ in range(4)]
+        storing, reading, begun, answered = senders
+        storing.say(put(PHOTO))
+        reading.say(put(PHOTO)[:-1])
+        begun.say(b"PUT /cam")
+        answered.say(put(b"none"))
+        self.uploads.drain()
+        done = self.uploads.hang_up()
+        statuses = [sender.status for sender in senders]
+        self.assertEqual(statuses, [0, 503, 503, 400])
+        self.intake.release()
+        self.assertEqual(storing.status, 201)
+        self.assertFalse(any(sender.transport.aborted for sender in senders))
+        for sender in senders:
+            self.assertNoResult(done)
+            sender.leave()
+        self.successResultOf(done)
+        self.assertEqual(self.intake.refusals, [("trap-7", Reason.JPEG)])
 
     def test_gone_while_storing(self) -> None:
         """A photo whose sender does not wait for the answer is stored all the same."""
@@ -1042,6 +1079,20 @@ class DaemonTests(DaemonCase):
                 peer.sendall(bytes(99_000_000))
             self.assertEqual(peer.recv(4096).split()[1], b"413")
         self.assertEqual(daemon.stop(), 0)
+
+    def test_stopped(self) -> None:
+        """An upload that does not come in time when camd stops is told so."""
+        daemon = self.daemon(f'{self.CONFIG}[times]\ndrain = "100 ms"\n').start()
+        request = put(PHOTO, b"trap-7", b"Expect: 100-continue")
+        with socket.create_connection(("127.0.0.1", daemon.ports[1]), timeout=20.0) as peer:
+            peer.sendall(request[: len(request) - len(PHOTO)])
+            self.assertEqual(peer.recv(4096).split()[1], b"100")
+            peer.sendall(PHOTO[:3000])
+            daemon.signal(signal.SIGTERM)
+            said = peer.recv(4096)
+            self.assertEqual(said.split()[1], b"503", said)
+            self.assertEqual(peer.recv(4096), b"")
+        self.assertEqual(daemon.ended(), 0)
 
     def test_taken_port(self) -> None:
         """A port that is taken is one line, and the end."""

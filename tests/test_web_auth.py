@@ -1,5 +1,6 @@
 """Nobody comes in who should not, and nobody who comes in is made to do what he did not ask for."""
 
+import json
 import socket
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from camd.access import AccessError, May, Password, Tokens
 from camd.config import Config
@@ -19,6 +20,7 @@ from camd.web.answers import Answer
 from camd.web.auth import Wrongs
 from camd.web.server import IDLE, Request, Site
 from tests.e2e_daemon import until
+from tests.patience import true
 from tests.web_client import BOOT, Client, WebCase, port_of
 
 PASSWORD = "a sticky yellow card"
@@ -226,6 +228,68 @@ class _Full(StringTransport):
         return data
 
 
+class _Slow(StringTransport):
+    """A connection whose other side takes a little now and then, full with 64 KiB as Twisted's."""
+
+    full = False
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        if len(self.value()) > 65_536 and not self.full and self.producer is not None:
+            self.full = True
+            self.producer.pauseProducing()
+
+    def take(self, size: int) -> bytes:
+        data = self.value()
+        self.clear()
+        self.io.write(data[size:])
+        if not data[size:] and self.full:
+            self.full = False
+            assert self.producer is not None
+            self.producer.resumeProducing()
+        return data[:size]
+
+
+class SlowTests(TestCase):
+    """Who reads slowly gets its whole answer; who does not read at all is hung up on."""
+
+    BODY = bytes(1_000_000)
+
+    def setUp(self) -> None:
+        self.clock: Any = Clock()
+        self.channel: Any = Site(Config, self, self.clock).buildProtocol(None)
+        self.channel.callLater = self.clock.callLater
+        self.transport: Any = _Slow()
+        self.channel.makeConnection(self.transport)
+        self.addCleanup(self.channel.connectionLost, Failure(ConnectionDone()))
+        self.channel.dataReceived(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    def take(self, request: Request) -> None:
+        request.answer(Answer(self.BODY))
+
+    async def test_slow(self) -> None:
+        """It takes minutes, and is not torn."""
+        said = b""
+        while len(said) < len(self.BODY):
+            await true(self.transport.value)
+            said += self.transport.take(50_000)
+            self.clock.advance(IDLE / 3)
+            self.assertFalse(self.transport.disconnecting or self.transport.disconnected)
+        await true(lambda: not self.channel.requests)
+        said += self.transport.take(len(self.BODY))
+        self.assertEqual(said.partition(b"\r\n\r\n")[2], self.BODY)
+
+    async def test_stuck(self) -> None:
+        """Also in the midst of an answer."""
+        for _ in range(3):
+            await true(lambda: self.transport.full)
+            self.transport.take(len(self.BODY))
+        await true(lambda: self.transport.full)
+        self.clock.advance(IDLE)
+        self.clock.advance(self.channel.abortTimeout)
+        self.assertTrue(self.transport.disconnected)
+
+
 class PipelineTests(SynchronousTestCase):
     """Who sends many requests at once is answered one by one, as fast as he reads."""
 
@@ -324,15 +388,15 @@ class RequestTests(WebCase):
 
     def talk(self, port: int, data: bytes, seconds: float = 5) -> bytes:
         """All that is answered to *data* until the connection ends, or so long."""
-        with socket.create_connection(("127.0.0.1", port), seconds) as talk:
-            talk.sendall(data)
-            said = b""
-            try:
+        said = b""
+        try:
+            with socket.create_connection(("127.0.0.1", port), seconds) as talk:
+                talk.sendall(data)
                 while piece := talk.recv(65_536):
                     said += piece
-            except (TimeoutError, ConnectionError):
-                pass
-            return said
+        except (TimeoutError, ConnectionError):
+            pass
+        return said
 
     def test_bodies_are_bounded(self) -> None:
         """Too much is refused before it is read, however it is announced."""
@@ -353,6 +417,32 @@ class RequestTests(WebCase):
             b"Content-Length: -1\r\n\r\n",
         ):
             self.assertTrue(self.talk(client.port, head + rest).startswith(b"HTTP/1.1 400 "))
+
+    def test_last_answers(self) -> None:
+        """Who is still sending behind an answer that is the last finds it whole, and no reset."""
+        daemon, client = self.web('[times]\nhang_up = "1 min"\n')
+        client.get("/healthz")
+        before = daemon.descriptors()
+        login = b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        for head, status in (
+            (b"Content-Length: 3000000\r\n\r\n", 413),
+            (b"Transfer-Encoding: chunked\r\n\r\n2dc6c0\r\n" + b"x" * 300_000, 413),
+            (b"Content-Length: many\r\n\r\n", 400),
+            (b"X: y\r\n" * 200, 400),
+            (b"Cookie: " + b"x" * 20_000, 431),
+        ):
+            with socket.create_connection(("127.0.0.1", client.port), 20) as talk:
+                talk.sendall(login + head)
+                said = b""
+                while piece := talk.recv(65_536):
+                    said += piece
+                self.assertTrue(said.startswith(b"HTTP/1.1 %d " % status), said[:100])
+                self.assertEqual(said.count(b"HTTP/1.1"), 1)
+                self.assertEqual(json.loads(said.partition(b"\r\n\r\n")[2])["status"], status)
+                for _ in range(40):
+                    talk.sendall(b"x" * 65_536)
+        until(lambda: daemon.descriptors() <= before, 20, "all connections are gone")
+        self.assertEqual(daemon.stop(), 0)
 
     def test_requests_come_in_in_time(self) -> None:
         """Who drips a request is cut off, whether in its head or in its body."""

@@ -2,9 +2,12 @@
 
 import io
 import os
+import re
+import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,13 @@ class AtOnce:
         return succeed(work())
 
 
+class _Transport(DummyChannel.TCP):
+    aborted = False
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+
+
 class PartsTests(SynchronousTestCase):
     """What needs no daemon."""
 
@@ -58,7 +68,8 @@ class PartsTests(SynchronousTestCase):
         for said, wanted in (
             (b"bytes=0-9", (0, 10)), (b"bytes=5-", (5, 100)), (b"bytes=-10", (90, 100)),
             (b"bytes=90-1000", (90, 100)), (b"bytes=-1000", (0, 100)), (b"bytes=9-5", None),
-            (b"bytes=-", None), (b"bytes=1-2,4-5", None), (b"lines=1-2", None), (b"", None),
+            (b"Bytes=0-9", (0, 10)), (b"bytes=-", None), (b"bytes=1-2,4-5", None),
+            (b"lines=1-2", None), (b"", None),
         ):  # fmt: skip
             self.assertEqual(byte_range(said, 100), wanted, said)
         for said in (b"bytes=100-", b"bytes=-0"):
@@ -82,6 +93,28 @@ class PartsTests(SynchronousTestCase):
         said = channel.transport.written.getvalue()
         self.assertIn(b"Content-Length: 1099511627776\r\n", said)
         self.assertTrue(said.endswith(b"\r\n\r\n"))
+
+    def test_shorter_meanwhile(self) -> None:
+        """Where a file ends before it should, so does the connection: no other answer is taken for
+        the rest of it."""
+        for real, whole in ((2 << 20, False), (3 << 20, True)):
+            file = Path(self.mktemp())
+            with file.open("wb") as made:
+                made.truncate(real)
+            channel = DummyChannel()
+            channel.transport = transport = _Transport()
+            request: Any = Request(channel)
+            request.gotLength(0)
+            request.method, request.clientproto, request.gone = b"GET", b"HTTP/1.1", False
+            sent = Sent("x.mp4", 3 << 20, b'"x"', b"video/mp4", b"no-store",
+                        partial(os.open, file, os.O_RDONLY))  # fmt: skip
+            workers: Any = AtOnce()
+            asked: Any = Ask(request, NOBODY, Query({}), {})
+            self.successResultOf(Deferred.fromCoroutine(send(asked, sent, workers)))
+            ((producer, _),) = transport.producers
+            while not (request.finished or transport.aborted):
+                producer.resumeProducing()
+            self.assertEqual((bool(request.finished), transport.aborted), (whole, not whole))
 
     def test_small_pictures(self) -> None:
         """At most as wide as asked for, of the same shape, and a picture; junk is none."""
@@ -173,8 +206,35 @@ class PhotosTests(WebCase):
         self.assertEqual(client.get(path, Range="bytes=10-19", If_Range=etag).status, 206)
         self.assertEqual(client.get(path, Range="bytes=10-19", If_Range='"x"').status, 200)
         self.held("GET", f"{ONE}/image", client.get(path, Range="bytes=9999999-"), 416)
+        head = client.ask("HEAD", path, None, {"Range": "bytes=10-19"})
+        self.assertEqual(head.status, 200)
+        self.assertEqual(int(head.headers["content-length"]), len(photo(1)))
         saved = client.get(f"{path}?download=1").headers["content-disposition"]
         self.assertRegex(saved, rf'^attachment; filename="trap-1_\d{{8}}-\d{{6}}_{BOOT}-1\.jpg"$')
+
+    def test_half_closed(self) -> None:
+        """Who says that it asks nothing more is answered what it asked; only a stream ends."""
+        daemon, client = self.web()
+        first, *_ = self.fill(daemon)
+
+        def answers(*paths: str) -> list[int]:
+            with socket.create_connection(("127.0.0.1", client.port), 20) as talk:
+                for path in paths:
+                    talk.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                talk.shutdown(socket.SHUT_WR)
+                said = b""
+                while piece := talk.recv(65_536):
+                    said += piece
+            return [int(status) for status in re.findall(rb"HTTP/1\.1 ([0-9]+) ", said)]
+
+        image = f"/api/v1/photos/{first}/image"
+        self.assertEqual(answers("/api/v1/photos"), [200])
+        self.assertEqual(answers(image, "/healthz", f"{image}/no", image), [200, 200, 404, 200])
+        with socket.create_connection(("127.0.0.1", client.port), 20) as talk:
+            talk.sendall(b"GET /cameras/trap-1/live.mjpeg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            until(lambda: client.get("/api/v1/stats").json["viewers"] == 1, 20)
+            talk.shutdown(socket.SHUT_WR)
+            until(lambda: client.get("/api/v1/stats").json["viewers"] == 0, 20)
 
     def test_a_large_image(self) -> None:
         """One that is not read in one go comes whole, and in part."""

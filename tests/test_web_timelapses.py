@@ -114,6 +114,18 @@ class Films(WebCase):
         self.held("GET", VIDEO, again.get(f"{path}/video"), 404)
         until(lambda: self.files(daemon) == ["lost+found"], PATIENCE)
 
+    def test_damaged(self) -> None:
+        """A film whose file is not as it was made is not sent."""
+        daemon, client = self.web()
+        self.fill(daemon)
+        client.sign_in()
+        film = self.made(client, {"fps": 1})
+        path = f"{HERE}/{film['id']}/video"
+        self.held("GET", VIDEO, client.get(path), 200)
+        (file,) = (daemon.store / OWN / "timelapses").glob("*.mp4")
+        os.truncate(file, film["made"]["bytes"] - 1)
+        self.held("GET", VIDEO, client.get(path), 404)
+
     def test_what_fails(self) -> None:
         """A film that cannot be made says why; one of another camera is none of this one's."""
         daemon, client = self.web('[timelapse]\nlongest = "2 s"\n')

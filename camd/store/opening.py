@@ -14,12 +14,13 @@ from camd.store.folders import open_folder
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def open_file(folder: Path, name: str) -> int:
+def open_file(folder: Path, name: str, size: int | None = None) -> int:
     """A descriptor of the regular file *name* in *folder*; the caller closes it.
 
+    :param size: what it has to have in bytes, where that is known.
     :raises OSError: it is not there, or is no such file.
     """
-    return _opened(os.open(folder / name, _FILE), name, None)
+    return _opened(os.open(folder / name, _FILE), name, size)
 
 
 def open_photo(root: Path, entry: Entry) -> int:

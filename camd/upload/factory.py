@@ -109,9 +109,9 @@ class UploadFactory(ServerFactory):
             if not self._addresses[protocol.address]:
                 del self._addresses[protocol.address]
         if not self.connections:
-            for waiting in self._idle:
+            idle, self._idle = self._idle, []
+            for waiting in idle:
                 waiting.callback(None)
-            self._idle.clear()
 
     def _turn_away(self, protocol: UploadProtocol, limit: str) -> None:
         self.boards.say("{address}: hung up on, {limit} is reached", limit=limit,
@@ -121,13 +121,22 @@ class UploadFactory(ServerFactory):
     def drain(self) -> "Deferred[None]":
         """No new request from now on; fires when those under way are answered."""
         self.stopping = True
-        done: Deferred[None] = Deferred()
-        if not self.connections:
-            done.callback(None)
-            return done
-        self._idle.append(done)
         for protocol in tuple(self.connections):
             protocol.drain()
+        return self._when_nobody()
+
+    def hang_up(self) -> "Deferred[None]":
+        """Who could not be answered in time is told to come again; fires when nobody is left."""
+        for protocol in tuple(self.connections):
+            protocol.last_words()
+        return self._when_nobody()
+
+    def _when_nobody(self) -> "Deferred[None]":
+        done: Deferred[None] = Deferred()
+        if self.connections:
+            self._idle.append(done)
+        else:
+            done.callback(None)
         return done
 
     def close(self) -> None:

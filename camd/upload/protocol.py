@@ -33,6 +33,10 @@ _LINGER = 4 * 1024 * 1024
 """Bytes that are thrown away behind an answer at most; who sends more has to wait."""
 
 
+MOST = 1000
+"""Photos on one connection, so that answers which nobody reads do not pile up."""
+
+
 class State(Enum):
     """Where a connection stands."""
 
@@ -47,6 +51,7 @@ class UploadProtocol(Protocol):
     """:ivar due: when it is overdue, on the reactor's clock. *address*: the peer's."""
 
     __slots__ = (
+        "_answered",
         "_begun",
         "_body",
         "_caller",
@@ -82,6 +87,7 @@ class UploadProtocol(Protocol):
         self._begun = NEVER  # when the request's first byte came
         self._held = 0
         self._lingered = 0
+        self._answered = 0
         self._half_closed = False
 
     @property
@@ -177,6 +183,11 @@ class UploadProtocol(Protocol):
         elif self._lingered > _LINGER:
             self.abort()
 
+    def last_words(self) -> None:
+        """camd ends: what is not on its way to the disk will not be stored."""
+        if self._state is State.BODY or (self._state is State.HEAD and self._reader.begun):
+            self._decline(_stopping())
+
     # ---- the head
 
     def _read_head(self) -> None:
@@ -199,7 +210,7 @@ class UploadProtocol(Protocol):
         factory = self.factory
         route(head)
         if factory.stopping:
-            raise Declined(503, "not stored: stopping", retry=10.0)
+            raise _stopping()
         caller = self._caller = factory.caller(head, self.address)
         if "origin" in head.fields and caller.token is None and caller.key is None:
             raise Declined(403, "another site's page may not upload through a browser")
@@ -295,8 +306,10 @@ class UploadProtocol(Protocol):
         if not self._half_closed:
             self.transport.resumeProducing()
         head, body = self._head, self._body
+        self._answered += 1
         keep = (
             self._is_put
+            and self._answered < MOST
             and head is not None
             and head.keep
             and body is not None
@@ -389,3 +402,7 @@ class UploadProtocol(Protocol):
         self._lingered += size
         if self._lingered > _LINGER:
             self.transport.pauseProducing()  # to close now would tear up the answer as well
+
+
+def _stopping() -> Declined:
+    return Declined(503, "not stored: stopping", retry=10.0)

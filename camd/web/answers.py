@@ -35,6 +35,7 @@ TITLES: Mapping[int, str] = {
     416: "No such range",
     421: "Not a name of this server",
     429: "Too often",
+    431: "Too much about it",
     500: "A mistake of camd's",
     503: "Too busy",
 }

@@ -17,7 +17,7 @@ log = Logger()
 AT_ONCE = 1024 * 1024
 """Bytes that are read in one go; more is sent piece by piece."""
 
-_RANGE = re.compile(rb"bytes=([0-9]{0,15})-([0-9]{0,15})")
+_RANGE = re.compile(rb"bytes=([0-9]{0,15})-([0-9]{0,15})", re.IGNORECASE)
 
 
 @frozen
@@ -51,7 +51,7 @@ async def send(ask: Ask, file: Sent, workers: Workers) -> Answer:
         headers[b"Content-Disposition"] = b'attachment; filename="%s"' % name
     start, end = 0, file.size
     status = 200
-    wanted = ask.request.getHeader(b"range")
+    wanted = ask.request.getHeader(b"range") if ask.request.method == b"GET" else None
     if wanted is not None and ask.request.getHeader(b"if-range") in (None, file.etag):
         found = byte_range(wanted, file.size)
         if found is not None:
@@ -61,7 +61,7 @@ async def send(ask: Ask, file: Sent, workers: Workers) -> Answer:
     try:
         if end - start > AT_ONCE:
             piece = Piece(await workers.run(file.open), start, end)
-            return _in_pieces(ask, piece, Answer(b"", status, file.kind, headers))
+            return _in_pieces(ask, file.name, piece, Answer(b"", status, file.kind, headers))
         body = await workers.run(lambda: _read(file, start, end))
     except BusyError:
         raise Problem(503, "too much is read at once", Retry_After="1") from None
@@ -99,7 +99,7 @@ class Piece:
         os.close(self._fd)
 
 
-def _in_pieces(ask: Ask, piece: Piece, answer: Answer) -> Answer:
+def _in_pieces(ask: Ask, what: str, piece: Piece, answer: Answer) -> Answer:
     """What is too large to be read in one go."""
     request = ask.request
     if request.gone:
@@ -118,7 +118,13 @@ def _in_pieces(ask: Ask, piece: Piece, answer: Answer) -> Answer:
 
     def over(result: object) -> None:
         piece.close()
-        if not request.gone:
+        if request.gone:
+            return
+        if piece.length:
+            # What was promised cannot be kept; the next answer must not be taken for the rest.
+            log.warn("{name}: it has become shorter while it was sent", name=what)
+            request.channel.transport.abortConnection()
+        else:
             request.finish()
 
     FileSender().beginFileTransfer(piece, request).addBoth(over)

@@ -11,10 +11,17 @@ from http import HTTPStatus
 from io import BytesIO
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    ISSLTransport,
+)
 from twisted.logger import Logger
+from twisted.protocols.basic import FileSender
 from twisted.python.failure import Failure
 from twisted.web import http
+from zope.interface import implementer
 
 from camd.config import Config
 from camd.web.answers import Answer, Problem
@@ -36,9 +43,15 @@ HEADERS = (
     (b"Permissions-Policy", b"camera=(), microphone=(), geolocation=()"),
 )
 IDLE = 60.0
-"""Seconds for which a connection without a request is kept."""
+"""Seconds for which a connection without a request is kept, and one whose peer reads nothing."""
+
+_AT_ONCE = 64 * 1024
+"""Bytes of an answer that are written in one go: of more it could not be told whether the other
+side reads on."""
 
 _BODY_DIGITS = 12
+_LINGER = 4 * 1024 * 1024
+"""Bytes that are thrown away behind a last answer at most; who sends more has to wait."""
 
 
 class Router(Protocol):
@@ -53,10 +66,12 @@ class Request(http.Request):
     """One request.
 
     :ivar gone: whether nobody waits for the answer any more.
+    :ivar endless: whether the answer goes on for as long as somebody wants it.
     """
 
     channel: Any
     gone = False
+    endless = False
     refused = False
 
     def __init__(
@@ -95,14 +110,9 @@ class Request(http.Request):
             content.write(data)
 
     def _refuse(self, status: int, detail: str) -> None:
-        """Answered before it has come in; the connection ends, as the rest is not read."""
+        """Answered before it has come in; the connection ends, as the rest is not wanted."""
         self.refused = True
-        problem = Problem(status, detail)
-        body = problem.body
-        self.channel.give_up(
-            b"HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n"
-            b"Connection: close\r\n\r\n%s" % (status, phrase(status), len(body), body)
-        )
+        self.channel.give_up(Problem(status, detail))
 
     def process(self) -> None:
         if self.refused:
@@ -145,14 +155,22 @@ class Request(http.Request):
         if answer.status not in http.NO_BODY_CODES:
             self.responseHeaders.setRawHeaders(b"Content-Type", [answer.type])
             self.responseHeaders.setRawHeaders(b"Content-Length", [b"%d" % len(answer.body)])
-        self.write(answer.body)
-        self.finish()
+        if len(answer.body) > _AT_ONCE and self.method != b"HEAD":
+            FileSender().beginFileTransfer(BytesIO(answer.body), self).addBoth(self._sent)
+        else:
+            self.write(answer.body)
+            self.finish()
+
+    def _sent(self, result: object) -> None:
+        if not self.gone:
+            self.finish()
 
     def begin(self, kind: bytes, plain: bool = False) -> None:
         """The headers of an answer that has no length are sent.
 
         :param plain: it ends with the connection, and is cut into no chunks.
         """
+        self.endless = True
         if plain:
             self.clientproto = b"HTTP/1.0"
             self.channel.persistent = False
@@ -167,6 +185,7 @@ class Request(http.Request):
         super().connectionLost(reason)
 
 
+@implementer(IHalfCloseableProtocol)
 class Channel(http.HTTPChannel):
     """A connection of a browser or a program."""
 
@@ -180,6 +199,8 @@ class Channel(http.HTTPChannel):
     _deadline: IDelayedCall | None = None
     _answered: Request | None = None
     _turn: IDelayedCall | None = None
+    _thrown_away = 0
+    _half_closed = False
 
     def connectionMade(self) -> None:
         self.peer = address_of(self.transport.getPeer())
@@ -189,6 +210,9 @@ class Channel(http.HTTPChannel):
             self.transport.abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
+        if self.ended:
+            self._throw_away(len(data))
+            return
         if not self._handlingRequest:
             self._hurry()  # with the first byte: there need never be a whole line
         elif self._waitingForTransport:
@@ -196,8 +220,17 @@ class Channel(http.HTTPChannel):
         super().dataReceived(data)
 
     def lineReceived(self, line: bytes) -> None:
+        if self.ended:
+            return  # it came with what was the end
         self._hurry()
         super().lineReceived(line)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        if not self.ended:
+            super().rawDataReceived(data)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self.give_up(Problem(431))
 
     def _hurry(self) -> None:
         """The whole request has to come in from now on."""
@@ -228,8 +261,15 @@ class Channel(http.HTTPChannel):
         else:
             self._go_on()
 
+    def pauseProducing(self) -> None:
+        super().pauseProducing()
+        if self.requests and not self.requests[0].endless:
+            self.setTimeout(IDLE)
+
     def resumeProducing(self) -> None:
         super().resumeProducing()
+        if self._handlingRequest:
+            self.setTimeout(None)
         self._go_on()
 
     def _go_on(self) -> None:
@@ -237,24 +277,57 @@ class Channel(http.HTTPChannel):
         if request is not None and not self._waitingForTransport:
             self._answered = None
             super().requestDone(request)
+            if self._half_closed and not self._handlingRequest:
+                self.loseConnection()
+
+    def readConnectionLost(self) -> None:
+        """Nothing more comes of the other side; what it has asked for, it may still wait for."""
+        self._half_closed = True
+        if any(request.endless for request in self.requests):
+            self.transport.abortConnection()
+        elif not self._handlingRequest:
+            self.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Our side is closed, by `give_up`."""
 
     def _send100Continue(self) -> None:
         if not self.ended:
             super()._send100Continue()
 
-    def give_up(self, last: bytes) -> None:
-        """*last* is the last that is said here."""
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        self.give_up(Problem(400))
+
+    def give_up(self, problem: Problem) -> None:
+        """*problem* is the last that is said here. What still comes is thrown away for a moment,
+        since closing over bytes that were not read would tear up the answer."""
+        if self.ended:
+            return
         self.ended = True
-        self.transport.write(last)
-        self.loseConnection()
+        body = problem.body
+        self.transport.write(
+            b"HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n"
+            b"Connection: close\r\n\r\n%s"
+            % (problem.status, phrase(problem.status), len(body), body)
+        )
+        self.transport.unregisterProducer()
+        if ISSLTransport.providedBy(self.transport):
+            self.transport.loseConnection()  # TLS reads on by itself until the peer has closed
+        else:
+            self.transport.loseWriteConnection()
         self._in_time()
         seconds = self.factory.config().times.hang_up
         self._deadline = self.factory.reactor.callLater(seconds, self._too_slow)
 
+    def _throw_away(self, size: int) -> None:
+        self._thrown_away += size
+        if self._thrown_away > _LINGER:
+            self.transport.pauseProducing()
+
     def close(self) -> None:
         """No request is taken any more; one that is being answered is answered."""
         self.persistent = False
-        if not self._handlingRequest:
+        if not self._handlingRequest and not self.ended:
             self.loseConnection()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]

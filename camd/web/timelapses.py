@@ -76,11 +76,9 @@ class Timelapses:
         film = self._film(ask)
         if film.made is None:
             raise Problem(409, "it is not made yet" if not film.over else "it could not be made")
-        name, folder = self.films.video(film), self.films.folder
-        etag = b'"%s-%d"' % (film.id.encode(), film.made.bytes)
-        file = Sent(
-            name, film.made.bytes, etag, MP4, FOR_EVER, lambda: open_file(folder, name)
-        )  # fmt: skip
+        name, folder, size = self.films.video(film), self.films.folder, film.made.bytes
+        etag = b'"%s-%d"' % (film.id.encode(), size)
+        file = Sent(name, size, etag, MP4, FOR_EVER, lambda: open_file(folder, name, size))
         return await send(ask, file, self.workers)
 
     def _film(self, ask: Ask) -> Film:
