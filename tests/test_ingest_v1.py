@@ -178,6 +178,23 @@ class Size(DoorCase):
         self.assertTrue(self.board.ended)
         self.assertLess(self.factory.budget.held, 1000)
 
+    def test_endless_behind_others(self) -> None:
+        """Answers that are owed before it, held back for the sake of the pace or by the disk, are
+        given first, and nothing is said twice."""
+        self.configure("cameras", pace=Seconds(600.0))
+        beyond = bytes(4 * MOST + 65_536)
+        self.board.say(frame(picture(1)) + BEGIN + SOI + beyond)
+        self.seconds(20)
+        self.assertEqual(self.board.heard(), b"")
+        self.assertFalse(self.board.ended)
+        self.board.half_close()
+        self.factory.drain()
+        self.intake.release()
+        self.assertEqual(self.board.heard(), b"ACK\nNAK size\n")
+        self.assertTrue(self.board.ended)
+        self.board.leave()
+        self.assertEqual(self.intake.refusals, [(BOARD, Reason.SIZE)])
+
     def test_memory_over_all_connections(self) -> None:
         """Where all connections together hold what they may, a frame is refused, with its line,
         and what it held is given back."""

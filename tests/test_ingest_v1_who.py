@@ -277,6 +277,19 @@ class Pace(DoorCase):
         self.live.watch(CameraId(BOARD), lambda chunks: None)
         self.assertEqual(self.board.heard(), b"ACK\n")
 
+    def test_sooner(self) -> None:
+        """A pace that was shortened holds from the next answer on, whatever was waited for
+        before."""
+        self.configure("cameras", pace=Seconds(600.0))
+        self.photo()
+        self.live.watch(CameraId(BOARD), lambda chunks: None)()
+        self.assertEqual(self.board.heard(), b"ACK\n")
+        self.configure("cameras", pace=Seconds(10.0))
+        self.seconds(15)
+        self.photo()
+        self.seconds(11)
+        self.assertEqual(self.board.heard(), b"ACK\n")
+
     def test_clock_set_back(self) -> None:
         """A clock that was ahead and is set right does not make camd skip photos until it has
         caught up."""

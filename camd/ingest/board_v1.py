@@ -63,6 +63,7 @@ class BoardV1:
         "_boot",
         "_camera",
         "_decoder",
+        "_ending",
         "_flying",
         "_heard",
         "_lost",
@@ -90,6 +91,7 @@ class BoardV1:
         self._release: IDelayedCall | None = None
         self._stale = False
         self._lost = False  # a process that is gone may owe it an answer
+        self._ending = False  # camd hangs up once all that came is answered
         self._flying = 0  # bytes on their way to the disk
         self._heard = 0
         self._started = 0.0
@@ -117,8 +119,8 @@ class BoardV1:
             elif isinstance(event, v1.Torn):
                 self._make_up("torn")
             elif isinstance(event, v1.Endless):
+                self._ending = True
                 self._answer_now(v1.nak(self._refused(self._reason or Reason.SIZE)))
-                protocol.part()
         if protocol.closing:
             return
         if not self._hold() and decoder.in_frame and self._reason is None:
@@ -278,7 +280,10 @@ class BoardV1:
         """Send what may be sent, in the order of the frames."""
         protocol = self._protocol
         factory = protocol.factory
-        hurry = factory.stopping or factory.live.watched(self.name) or protocol.half_closed
+        hurry = (
+            factory.stopping or self._ending or protocol.half_closed
+            or factory.live.watched(self.name)
+        )  # fmt: skip
         now = factory.clock.seconds()
         while self._answers:
             answer = self._answers[0]
@@ -292,7 +297,9 @@ class BoardV1:
             self._stale = self._stale or held
             self._settle(len(answer.line))
             protocol.send(answer.line)
-        if not self._answers and protocol.half_closed:
+        if self._ending and not self._answers:
+            protocol.part()
+        elif not self._answers and protocol.half_closed:
             protocol.hang_up()
         elif factory.stopping and not self.busy:
             factory.finished(protocol)
@@ -312,7 +319,9 @@ class BoardV1:
             witness.settled(self._protocol, self._protocol.said + sending)
 
     def _wait(self, seconds: float) -> None:
-        if self._release is None or not self._release.active():
+        if self._release is not None and self._release.active():
+            self._release.reset(seconds)
+        else:
             clock = self._protocol.factory.clock
             self._release = clock.callLater(seconds, self._flush)
 
