@@ -301,10 +301,12 @@ class HalfClosed(DoorCase):
         self.assertTrue(board.ended)
 
     def test_in_mid_frame(self) -> None:
-        """A frame that FIN cuts off gets its line too, behind the others'."""
+        """A frame that FIN cuts off gets its line too, behind the others', however long the disk
+        takes for those."""
         board = self.peer()
         board.say(frame(picture(1)) + BEGIN + picture(2)[:-5])
         board.half_close()
+        self.seconds(30)
         self.intake.release()
         self.assertEqual(board.heard(), b"ACK\nNAK jpeg\n")
         self.assertTrue(board.ended)

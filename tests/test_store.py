@@ -22,6 +22,7 @@ from camd.store import files, level
 from camd.store import store as the_store
 from camd.store.annotations import Said
 from camd.store.findings import FindingsReader
+from camd.store.schema import CatalogError
 from camd.store.store import Store, StoreError
 from tests.e2e_talk import BOOT, picture
 
@@ -204,6 +205,14 @@ class Promises(StoreCase):
         self.assertEqual(self.store.last(CAMERA, boot), 12)
         await self.reopen()
         self.assertGreaterEqual(self.store.last(CAMERA, boot), 7)
+
+    async def test_unreadable(self) -> None:
+        """A refusal that cannot be held against the catalog is forgotten, and nothing breaks."""
+        await self.store.put(photo(7))
+        await self.reopen()
+        self.store.reader.close()
+        self.store.settled((CAMERA, Boot(BOOT), 9))
+        self.assertRaises(CatalogError, self.store.last, CAMERA, Boot(BOOT))
 
 
 class FailingDisk(StoreCase):

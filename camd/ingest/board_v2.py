@@ -225,6 +225,10 @@ class BoardV2:
         protocol, hello, opening = self._protocol, self._hello, self._opening
         factory = protocol.factory
         assert hello is not None, "HELLO came"
+        try:
+            last = factory.intake.store.last(self.name, self.boot)
+        except CatalogError as error:
+            raise WireError("busy", f"the catalog cannot be read: {error}") from None
         proof = None
         if key is not None and opening is not None:
             proof = opening.proof(key)
@@ -240,10 +244,6 @@ class BoardV2:
         self._reader.payloads = True
         # The connection before this one is told to go first: its photos stay its own.
         self._camera = factory.fleet.arrived(self.name, self, protocol.address, hello)
-        try:
-            last = factory.intake.store.last(self.name, self.boot)
-        except CatalogError as error:
-            raise WireError("busy", f"the catalog cannot be read: {error}") from None
         self._send(
             messages.welcome(messages.Welcome(factory.now(), last, wire.window, wire.max, proof))
         )
@@ -293,10 +293,7 @@ class BoardV2:
         try:
             width, height = jpeg.measure(payload.chunks)
         except jpeg.NotAJpegError as error:
-            stored = factory.intake.store.find((self.name, head.boot or self.boot, head.seq))
-            taken = stored is not None and stored.crc != head.crc
-            reason = Reason.CONFLICT if taken else Reason.JPEG
-            self._refused(head, reason, str(error), payload.chunks)
+            self._no_picture(head, str(error), payload.chunks)
             return
         photo = Photo(
             self.name, head.boot or self.boot, head.seq, payload.chunks, payload.size, head.crc,
@@ -305,6 +302,17 @@ class BoardV2:
         self._unanswered += 1
         self._flying += payload.size
         factory.intake.accept(photo).addBoth(self._settled, head).addErrback(self._mistake)
+
+    def _no_picture(self, head: Frame, why: str, chunks: tuple[bytes | bytearray, ...]) -> None:
+        """Where another photo is stored under its name, that is what is wrong with it."""
+        store = self._protocol.factory.intake.store
+        try:
+            stored = store.find((self.name, head.boot or self.boot, head.seq))
+        except CatalogError as error:
+            self._refused(head, Reason.IO, str(error))
+            return
+        taken = stored is not None and stored.crc != head.crc
+        self._refused(head, Reason.CONFLICT if taken else Reason.JPEG, why, chunks)
 
     def _refused(
         self,
@@ -341,7 +349,10 @@ class BoardV2:
             self.more()
         else:
             self._hold()
-        if not self.busy and (protocol.half_closed or protocol.factory.stopping):
+        if protocol.half_closed:
+            if not self._unanswered:
+                protocol.hang_up()
+        elif protocol.factory.stopping and not self.busy:
             protocol.hang_up()
 
     def _mistake(self, failure: Failure) -> None:

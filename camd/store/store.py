@@ -10,7 +10,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -325,7 +325,12 @@ class Store:
         return known
 
     def settled(self, key: FrameKey) -> None:
-        """The photo was refused for good."""
+        """The photo was refused for good; that may be forgotten, as where the catalog cannot be
+        read."""
+        with suppress(CatalogError):
+            self._settle(key)
+
+    def _settle(self, key: FrameKey) -> None:
         camera, boot, seq = key
         if seq > self._settled.get((camera, boot), 0):
             _note(self._settled, (camera, boot), max(seq, self.last(camera, boot)))
@@ -410,7 +415,7 @@ class Store:
         )  # fmt: skip
         if photo.door is not Door.V1:
             self._recent[receipt.key] = receipt
-            self.settled(receipt.key)
+            self._settle(receipt.key)
         self._keeper.enter(receipt)
         for waiter in waiters:
             self.duplicates += 1
