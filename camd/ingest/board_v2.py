@@ -408,7 +408,9 @@ class BoardV2:
         if protocol.closing:
             return fail(CommandError(command.name, self.name, "it is being hung up on"))
         if self._commands is None:
-            self._commands = Commands(self.name, factory.clock, self._writer.line)
+            self._commands = Commands(
+                self.name, factory.clock, self._writer.line, factory.next_command
+            )
         config = factory.config()
         try:
             line, done = self._commands.ask(

@@ -13,7 +13,6 @@ from twisted.internet import tcp, unix
 from camd.fleet import Camera
 from camd.ingest.board_v1 import BoardV1, _Answer
 from camd.ingest.board_v2 import BoardV2
-from camd.ingest.commands import Commands
 from camd.ingest.factory import CameraFactory
 from camd.ingest.protocol import CameraProtocol
 from camd.photo import Boot, CameraId, Reason
@@ -191,7 +190,7 @@ def _v2(board: BoardV2) -> State:
         "spent": now - board._payload_since,
         "line": now - board._line_since if board._line_since else None,
         "pings": board._pings,
-        "number": 0 if board._commands is None else board._commands.number,
+        "commands": factory.commands,
         "watched": factory.live.watched(board.name),
     }
 
@@ -213,8 +212,7 @@ def _restore_v2(board: BoardV2, state: State) -> None:
     board._payload_since = now - state["spent"]
     board._line_since = 0.0 if state["line"] is None else now - state["line"]
     board._pings = state["pings"]
-    if state["number"]:
-        board._commands = Commands(board.name, factory.clock, board._writer.line, state["number"])
+    factory.commands = max(factory.commands, state["commands"])
     if state["welcomed"]:
         board._camera = _go_on_as(board, board.name)
     if state["watched"]:
