@@ -3,15 +3,16 @@
 from attrs import evolve
 
 from camd.config import CameraEntry, Seconds
+from camd.fleet import CommandError
 from camd.ingest.board_v1 import camera_at
 from camd.photo import CameraId, Reason
-from tests.e2e_door import DoorCase, Peer
-from tests.e2e_talk import frame, picture
+from tests.e2e_door import ADDRESS, CAMERA, BoardCase, DoorCase, Peer
+from tests.e2e_talk import KEY, frame, picture
 
 BOARD = "v1-192-0-2-7"
 
 
-class Who(DoorCase):
+class Who(BoardCase):
     """A v1 board has no name but its address."""
 
     def sends(self, board: Peer) -> bytes:
@@ -49,6 +50,23 @@ class Who(DoorCase):
             self.assertEqual(self.sends(board), b"NAK denied\n")
         self.assertFalse(board.ended)
         self.assertEqual(self.intake.waiting, [])
+
+    def test_denied_beside_the_camera(self) -> None:
+        """Who is denied is not that camera: the board that has its key stays connected, and is the
+        one that commands go to."""
+        entry = CameraEntry(CameraId(CAMERA), address=(ADDRESS,))
+        self.config = evolve(self.config, camera=(entry,))
+        self.keys.keys[CAMERA] = (KEY,)
+        proven = self.board(key=KEY)
+        stranger = self.peer()
+        self.assertEqual(self.sends(stranger), b"NAK denied\n")
+        self.assertFalse(proven.peer.ended)
+        done = self.fleet.command(CAMERA, "snap")
+        self.assertEqual(proven.lines, ["SNAP 1"])
+        proven.peer.leave()
+        self.failureResultOf(done, CommandError)
+        self.assertEqual(self.sends(stranger), b"NAK denied\n")
+        self.assertFalse(self.camera(CAMERA).connected)
 
     def test_revoked(self) -> None:
         """The same where its key was revoked."""

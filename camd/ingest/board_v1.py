@@ -170,16 +170,20 @@ class BoardV1:
         self._started = factory.clock.seconds()
         self._reason = None
         self._lost = False
+        may_enter = factory.may_enter_v1(self.name, protocol.address)
         if self._camera is None:
-            self._camera = factory.fleet.arrived(self.name, self, protocol.address)
+            if may_enter:
+                self._camera = factory.fleet.arrived(self.name, self, protocol.address)
+            else:  # who has the key is that camera, and goes on
+                self._camera = factory.fleet.camera(self.name)
             protocol.proven()
             if factory.witness is not None:
                 factory.witness.came(protocol)
-        elif self._camera.session is None:
+        elif self._camera.session is None and may_enter:
             self._camera.session = self  # it shares its address with a board that has left
         if factory.stopping:
             self._reason = Reason.STOPPING
-        elif not factory.may_enter_v1(self.name, protocol.address):
+        elif not may_enter:
             self._reason = Reason.DENIED
         elif len(self._answers) >= MAX_UNANSWERED:
             self._reason = Reason.BUSY
@@ -334,7 +338,20 @@ class BoardV1:
         """Whether a frame has shown that a board is there."""
         return self._camera is not None
 
-    # ---- behind a crash
+    # ---- behind a restart or a crash
+
+    def goes_on(self, present: bool) -> None:
+        """Its board was known before this process was.
+
+        :param present: it stands for its camera, as one of those with that address, and that may
+            come in, does.
+        """
+        factory, address = self._protocol.factory, self._protocol.address
+        if present:
+            self._camera = factory.fleet.carried_over(self.name, self, address)
+        else:
+            self._camera = factory.fleet.camera(self.name)
+        self._protocol.proven()
 
     def adopted(self, owed: bool | None) -> None:
         """A process that is gone served it until now.
@@ -345,8 +362,7 @@ class BoardV1:
         protocol = self._protocol
         factory = protocol.factory
         self._decoder = v1.V1Decoder(factory.config().wire.max, orphans=True)
-        self._camera = factory.fleet.carried_over(self.name, self, protocol.address)
-        protocol.proven()
+        self.goes_on(factory.may_enter_v1(self.name, protocol.address))
         protocol.expect_nothing()
         self._lost = owed is not False
         if owed:
