@@ -6,8 +6,6 @@ back is the only way to slow such a board down: that is its pace.
 
 import ipaddress
 import secrets
-import time
-import zlib
 from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -21,6 +19,7 @@ from twisted.python.failure import Failure
 from camd.fleet import Camera, Command, CommandError
 from camd.photo import Boot, CameraId, Door, Photo, Reason, Receipt, Refused
 from camd.wire import v1
+from camd.wire.picture import crc_of
 
 if TYPE_CHECKING:
     from camd.ingest.protocol import CameraProtocol
@@ -232,12 +231,9 @@ class BoardV1:
 
     def _photo(self, frame: v1.Ended) -> Photo:
         self._seq += 1
-        crc = 0
-        for chunk in frame.chunks:
-            crc = zlib.crc32(chunk, crc)
         return Photo(
-            self.name, self._boot, self._seq, frame.chunks, frame.size, crc, frame.width,
-            frame.height, time.time(), Door.V1,
+            self.name, self._boot, self._seq, frame.chunks, frame.size, crc_of(frame.chunks),
+            frame.width, frame.height, self._protocol.factory.now(), Door.V1,
         )  # fmt: skip
 
     def _landed(self, result: Receipt | Failure, size: int) -> Receipt | Failure:

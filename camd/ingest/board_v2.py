@@ -5,7 +5,6 @@ sealed session nothing is answered that nobody has vouched for.
 """
 
 import secrets
-import time
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, fail
@@ -29,8 +28,6 @@ log = Logger()
 
 MOST_IN_A_TURN = 200
 """Lines of one board that are looked at before the others get their turn."""
-
-_OUT_OF_ORDER = messages.BOARD_VERBS
 
 
 class BoardV2:
@@ -297,7 +294,7 @@ class BoardV2:
             return
         photo = Photo(
             self.name, head.boot or self.boot, head.seq, payload.chunks, payload.size, head.crc,
-            width, height, time.time(), Door.V2, head.taken, head.trigger,
+            width, height, factory.now(), Door.V2, head.taken, head.trigger,
         )  # fmt: skip
         self._unanswered += 1
         self._flying += payload.size
@@ -385,7 +382,7 @@ class BoardV2:
             self._view(line, payload)
         elif verb == "FRAME":
             messages.parse_frame(line)  # without a payload: says what is missing
-        elif verb in _OUT_OF_ORDER:
+        elif verb in messages.BOARD_VERBS:
             raise WireError("order", f"{verb} has been said")
         else:
             self._send(messages.err("verb"))

@@ -27,7 +27,6 @@ from camd.store.annotations import AnnotationJournal, Said
 from camd.store.catalog import Catalog, CatalogReader
 from camd.store.commit import CallFromThread, GroupCommit
 from camd.store.files import (
-    FILE_MODE,
     Files,
     FlatLog,
     FlatNumbers,
@@ -36,7 +35,7 @@ from camd.store.files import (
     fsync_directory,
     make_directory,
 )
-from camd.store.folders import highest_number
+from camd.store.folders import FILE_MODE, OWN, highest_number
 from camd.store.keeper import Keeper
 from camd.store.level import DirtyList, LevelReport, level, rebuild
 from camd.store.naming import moment, session_day
@@ -46,9 +45,6 @@ from camd.wire.jpeg import measure
 log = Logger()
 
 T = TypeVar("T")
-
-OWN = ".camd"
-"""What camd keeps for itself lies in this folder of the store."""
 
 _SLOT = 900
 """Seconds; every time zone's midnight is a multiple of this."""
