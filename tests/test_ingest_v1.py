@@ -213,6 +213,18 @@ class Size(DoorCase):
         self.assertEqual(answers.count(b"NAK busy\n"), 1)
         self.assertEqual(self.factory.budget.held, 0)
 
+    def test_memory_of_the_gone(self) -> None:
+        """A photo on its way to the disk counts when its board is gone, and only once."""
+        data = picture(0, MOST - 5000)
+        for number in (1, 2):
+            self.board.say(frame(data))
+            self.assertEqual(self.factory.budget.held, number * len(data))
+        self.board.leave()
+        self.assertEqual(self.factory.budget.held, 2 * len(data))
+        self.intake.release()
+        self.intake.refuse_next(Reason.FULL)
+        self.assertEqual(self.factory.budget.held, 0)
+
 
 class Stopping(DoorCase):
     """camd stops: what is in flight gets its true answer first."""

@@ -201,6 +201,21 @@ class Photos(BoardCase):
         self.assertEqual(self.one.lines, ["ACK 1"])
         self.assertLess(self.factory.budget.held, 100)
 
+    def test_memory_of_the_gone(self) -> None:
+        """Photos on their way to the disk count when their board is gone; none counts twice."""
+        data = picture(0, MOST // 2)
+        self.configure("limits", held=3 * len(data))
+        self.one.peer.say(*(self.one.talk.frame(seq, data) for seq in (1, 2, 3)))
+        self.assertEqual(len(self.intake.waiting), 3)
+        self.one.peer.leave()
+        self.assertEqual(self.factory.budget.held, 3 * len(data))
+        again = self.board()
+        again.frame(4, data)
+        self.assertEqual(again.lines, ["NAK 4 busy"])
+        for _ in range(3):
+            self.intake.release()
+        self.assertEqual(self.factory.budget.held, 0)
+
 
 class Window(BoardCase):
     """No more photos are awaited than were offered."""

@@ -63,7 +63,6 @@ class BoardV1:
         "_camera",
         "_decoder",
         "_ending",
-        "_flying",
         "_heard",
         "_lost",
         "_protocol",
@@ -91,7 +90,6 @@ class BoardV1:
         self._stale = False
         self._lost = False  # a process that is gone may owe it an answer
         self._ending = False  # camd hangs up once all that came is answered
-        self._flying = 0  # bytes on their way to the disk
         self._heard = 0
         self._started = 0.0
         protocol.expect(factory.config().times.first_mark)
@@ -130,7 +128,7 @@ class BoardV1:
         self._settle()
 
     def _hold(self) -> bool:
-        return self._protocol.hold(self._decoder.held + self._flying)
+        return self._protocol.hold(self._decoder.held)
 
     def _mind_the_time(self) -> None:
         protocol, decoder = self._protocol, self._decoder
@@ -221,9 +219,8 @@ class BoardV1:
             return
         answer = self._owe()
         before, camera.kept_at = camera.kept_at, now
-        self._flying += frame.size
-        stored = factory.intake.accept(self._photo(frame))
-        stored.addBoth(self._landed, frame.size)
+        self._hold()  # no more of this frame: it is the store's until it is through
+        stored = factory.budget.until(factory.intake.accept(self._photo(frame)), frame.size)
         stored.addCallbacks(
             self._stored, self._failed, callbackArgs=(answer, pace),
             errbackArgs=(answer, pace, camera, before),
@@ -235,12 +232,6 @@ class BoardV1:
             self.name, self._boot, self._seq, frame.chunks, frame.size, crc_of(frame.chunks),
             frame.width, frame.height, self._protocol.factory.now(), Door.V1,
         )  # fmt: skip
-
-    def _landed(self, result: Receipt | Failure, size: int) -> Receipt | Failure:
-        self._flying -= size
-        if not self._protocol.closing:
-            self._hold()
-        return result
 
     def _stored(self, _receipt: Receipt, answer: _Answer, pace: float) -> None:
         answer.line = v1.ack()

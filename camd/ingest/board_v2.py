@@ -36,7 +36,6 @@ class BoardV2:
     __slots__ = (
         "_camera",
         "_commands",
-        "_flying",
         "_head",
         "_hello",
         "_key",
@@ -70,7 +69,6 @@ class BoardV2:
         self._keys: tuple[bytes, ...] = ()
         self._camera: Camera | None = None  # None until WELCOME
         self._unanswered = 0
-        self._flying = 0  # bytes on their way to the disk
         self._head: Frame | None = None  # of the payload under way, where it is known already
         self._refuse: Reason | None = None  # why the payload under way is not kept
         self._payload_since = 0.0
@@ -135,7 +133,7 @@ class BoardV2:
         self.go_on()
 
     def _hold(self) -> bool:
-        return self._protocol.hold(self._reader.held + self._flying)
+        return self._protocol.hold(self._reader.held)
 
     def _mind_the_time(self) -> None:
         protocol, reader = self._protocol, self._reader
@@ -297,8 +295,9 @@ class BoardV2:
             width, height, factory.now(), Door.V2, head.taken, head.trigger,
         )  # fmt: skip
         self._unanswered += 1
-        self._flying += payload.size
-        factory.intake.accept(photo).addBoth(self._settled, head).addErrback(self._mistake)
+        self._hold()  # no more of this payload: it is the store's until it is through
+        stored = factory.budget.until(factory.intake.accept(photo), payload.size)
+        stored.addBoth(self._settled, head).addErrback(self._mistake)
 
     def _no_picture(self, head: Frame, why: str, chunks: tuple[bytes | bytearray, ...]) -> None:
         """Where another photo is stored under its name, that is what is wrong with it."""
@@ -330,7 +329,6 @@ class BoardV2:
 
     def _settled(self, result: Receipt | Failure, head: Frame) -> None:
         self._unanswered -= 1
-        self._flying -= head.size
         if isinstance(result, Receipt):
             self._protocol.answer(self._writer.line(messages.ack(head.seq, head.boot)))
         else:
@@ -344,8 +342,6 @@ class BoardV2:
         if protocol.paused:
             protocol.resume()
             self.more()
-        else:
-            self._hold()
         if protocol.half_closed:
             if not self._unanswered:
                 protocol.hang_up()
