@@ -51,6 +51,9 @@ _SLOT = 900
 
 _REMEMBERED = 50_000
 
+_Beside = list[tuple[int, "Deferred[Receipt]"]]
+"""Who sent a photo once more, or another one of its name, while it was on its way; by CRC."""
+
 _UNREAD = "photos unread"
 """Of this name the catalog knows whether it lacks photos that could not be read at the last start:
 of what was said of them, it was told in vain."""
@@ -118,7 +121,7 @@ class Store:
     _keeper: Keeper = field(init=False)
     _files: Files = field(init=False)
     _commit: GroupCommit[Job, Outcome] = field(init=False)
-    _flying: dict[FrameKey, tuple[int, list["Deferred[Receipt]"]]] = field(factory=dict)
+    _flying: "dict[FrameKey, _Beside]" = field(factory=dict)
     _recent: dict[FrameKey, Receipt] = field(factory=dict)
     _highest: dict[tuple[CameraId, Boot], int] = field(factory=dict)
     _settled: dict[tuple[CameraId, Boot], int] = field(factory=dict)
@@ -286,11 +289,15 @@ class Store:
         if photo.door is not Door.V1:  # there, every connection draws a boot of its own
             flying = self._flying.get(key)
             if flying is not None:
-                return self._beside(photo, flying)
+                waiting: Deferred[Receipt] = Deferred()
+                flying.append((photo.crc, waiting))
+                return waiting
             known = self._known(photo)
             if known is not None:
-                return self._again(photo, known)
-            self._flying[key] = (photo.crc, [])
+                again: Deferred[Receipt] = Deferred()
+                self._answer_again(photo.crc, again, known)
+                return again
+            self._flying[key] = []
         when = moment(photo.taken, photo.received)
         job = Job(
             self._folder(photo.camera, when), photo.camera, when, photo.boot, photo.seq,
@@ -373,37 +380,24 @@ class Store:
             return None
         return self.find(photo.key)
 
-    def _beside(
-        self, photo: Photo, flying: tuple[int, list["Deferred[Receipt]"]]
-    ) -> "Deferred[Receipt]":
-        crc, waiters = flying
-        done: Deferred[Receipt] = Deferred()
-        if crc == photo.crc:
-            waiters.append(done)
-        else:
-            done.errback(_conflict())
-        return done
-
-    def _again(self, photo: Photo, known: Receipt) -> "Deferred[Receipt]":
-        done: Deferred[Receipt] = Deferred()
-        if known.crc != photo.crc:
+    def _answer_again(self, crc: int, done: "Deferred[Receipt]", known: Receipt) -> None:
+        if crc != known.crc:
             done.errback(_conflict())
         else:
             self.duplicates += 1
             done.callback(_once_more(known))
-        return done
 
     def _failed(self, failure: Failure, photo: Photo) -> Failure:
         """By a mistake of ours, or for want of memory: it may come again."""
-        for waiter in self._flying.pop(photo.key, (0, ()))[1]:
-            waiter.errback(failure)
+        for _, waiting in self._flying.pop(photo.key, ()):
+            waiting.errback(failure)
         return failure
 
     def _through(self, outcome: Outcome, photo: Photo, when: float) -> Receipt:
-        _, waiters = self._flying.pop(photo.key, (0, ()))
+        beside = self._flying.pop(photo.key, ())
         if isinstance(outcome, Refused):
-            for waiter in waiters:
-                waiter.errback(outcome)
+            for _, waiting in beside:
+                waiting.errback(outcome)
             raise outcome
         receipt = Receipt(
             photo.camera, photo.boot, photo.seq, photo.size, photo.crc, photo.width,
@@ -413,9 +407,8 @@ class Store:
             self._recent[receipt.key] = receipt
             self._settle(receipt.key)
         self._keeper.enter(receipt)
-        for waiter in waiters:
-            self.duplicates += 1
-            waiter.callback(_once_more(receipt))
+        for crc, waiting in beside:
+            self._answer_again(crc, waiting, receipt)
         return receipt
 
     def _entered(self, receipts: list[Receipt]) -> None:
