@@ -263,6 +263,7 @@ class Fleet:
             camera.refused = {}
         camera.refused[reason] = camera.refused.get(reason, 0) + 1
         camera.last_seen = self.now()
+        camera.first_seen = camera.first_seen or camera.last_seen
 
     def told(self, camera: Camera, stat: Mapping[str, float | str]) -> None:
         """The board's measurements; the newest of each is kept."""
