@@ -176,6 +176,16 @@ class Time(DoorCase):
 
         self.seconds(seconds, each=some)
 
+    def test_stalled_behind_others(self) -> None:
+        """What is owed before it is answered first, be it held back or still on its way."""
+        self.configure("cameras", pace=Seconds(600.0))
+        self.board.say(frame(picture(1)) + frame(b"") + frame(picture(2))[:-1])
+        self.seconds(12)
+        self.assertFalse(self.board.ended)
+        self.intake.release()
+        self.assertEqual(self.board.heard(), b"ACK\nNAK jpeg\n")
+        self.assertTrue(self.board.ended)
+
     def test_honest_and_slow(self) -> None:
         """4 kB/s is served to the end."""
         self.drip(4000, 102)

@@ -417,7 +417,8 @@ class BoardV1:
     def _hang_up(self, why: str) -> None:
         self._protocol.factory.count(why)
         self._protocol.factory.say("{camera}: {why}; hanging up", camera=self.name, why=why)
-        self._protocol.hang_up()
+        self._ending = True
+        self._flush()
 
     # ---- the fleet's session
 
