@@ -76,13 +76,16 @@ class Camera:
 
     Times are unix seconds, 0 for never. *interval*: learnt seconds between photos, 0 unknown.
     *expected*: when it said that it would be back, 0 where it did not. *poor*: since when its
-    photos are bad, and what that was told with; None while they are not.
+    photos are bad, and what that was told with; None while they are not. *coming*: photos on their
+    way to the disk.
     """
 
     __slots__ = (
         "address",
         "bytes",
+        "bytes_coming",
         "bytes_today",
+        "coming",
         "command",
         "expected",
         "first_seen",
@@ -121,6 +124,8 @@ class Camera:
         self.today = 0
         self.photos_today = 0
         self.bytes_today = 0
+        self.coming = 0
+        self.bytes_coming = 0
         self.silent = False
         self.poor: tuple[float, str] | None = None
         self.session: Session | None = None
@@ -258,6 +263,7 @@ class Fleet:
             camera.refused = {}
         camera.refused[reason] = camera.refused.get(reason, 0) + 1
         camera.last_seen = self.now()
+        camera.first_seen = camera.first_seen or camera.last_seen
 
     def told(self, camera: Camera, stat: Mapping[str, float | str]) -> None:
         """The board's measurements; the newest of each is kept."""
@@ -276,15 +282,29 @@ class Fleet:
         text = f"sleeps for {back_in:.0f} s" if back_in else "says goodbye"
         self.news.tell(Kind.SLEEPS, camera.id, text)
 
+    def expects(self, camera: Camera, size: int) -> None:
+        """A photo of *size* bytes is on its way to the disk."""
+        camera.coming += 1
+        camera.bytes_coming += size
+
+    def landed(self, camera: Camera, size: int) -> None:
+        """It is no more, whatever became of it."""
+        camera.coming -= 1
+        camera.bytes_coming -= size
+
     def room_today(self, camera: Camera, size: int) -> bool:
-        """Whether its quota lets it store *size* bytes more today (UTC)."""
+        """Whether its quota lets it store *size* bytes more today (UTC), beside what is on its
+        way."""
         settings = self.config().camera(camera.id)
         if not settings.quota_photos and not settings.quota_bytes:
             return True
         self._count_today(camera, self.now())
         return not (
-            (settings.quota_photos and camera.photos_today >= settings.quota_photos)
-            or (settings.quota_bytes and camera.bytes_today + size > settings.quota_bytes)
+            (settings.quota_photos and camera.photos_today + camera.coming >= settings.quota_photos)
+            or (
+                settings.quota_bytes
+                and camera.bytes_today + camera.bytes_coming + size > settings.quota_bytes
+            )
         )
 
     def _count_today(self, camera: Camera, now: float) -> None:

@@ -58,12 +58,15 @@ class Intake:
         try:
             if not self.fleet.room_today(camera, photo.size) and not self.store.has(photo.key):
                 left = DAY - self.now() % DAY
-                used_up = Refused(Reason.BUSY, "its quota for today is used up", min(left, 3600))
+                # What is on its way may not come to be: that is known soon.
+                retry = None if camera.coming else min(left, 3600)
+                used_up = Refused(Reason.BUSY, "its quota for today is used up", retry)
                 return self._refuse(camera, photo, used_up)
             stored = self.store.put(photo)
         except CatalogError as error:
             return self._refuse(camera, photo, Refused(Reason.IO, str(error)))
-        return stored.addCallbacks(
+        self.fleet.expects(camera, photo.size)
+        return stored.addBoth(self._landed, camera, photo.size).addCallbacks(
             self._stored, self._failed, callbackArgs=(camera, photo), errbackArgs=(camera, photo)
         )
 
@@ -95,6 +98,10 @@ class Intake:
             "not in the catalog yet": self.store.behind,
             **{f"refused: {reason.value}": count for reason, count in self.refusals.items()},
         }
+
+    def _landed(self, result: Receipt | Failure, camera: Camera, size: int) -> Receipt | Failure:
+        self.fleet.landed(camera, size)
+        return result
 
     def _stored(self, receipt: Receipt, camera: Camera, photo: Photo) -> Receipt:
         if receipt.again:

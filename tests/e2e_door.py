@@ -19,6 +19,7 @@ from camd.ingest import CameraFactory
 from camd.live import Live
 from camd.news import News
 from camd.photo import CameraId, Door, FrameKey, Photo, Reason, Receipt, Refused
+from camd.store.schema import CatalogError
 from tests.e2e_talk import BOOT, Talk
 
 NOW = 1_786_832_103.0
@@ -53,6 +54,7 @@ class HeldIntake:
     """An intake that keeps each photo waiting until `store` or `refuse_next`.
 
     :ivar shown: pictures that were only to be looked at.
+    :ivar unreadable: the catalog cannot be read.
     """
 
     def __init__(self) -> None:
@@ -67,11 +69,13 @@ class HeldIntake:
         self.lasts: dict[tuple[str, str], int] = {}
         self.at_once = False
         self.known: dict[FrameKey, int] = {}
+        self.unreadable = False
 
     # ---- what a door says to it
 
     def find(self, key: FrameKey) -> Receipt | None:
         """The receipt of what the test says is stored, which has this crc."""
+        self._read()
         crc = self.known.get(key)
         if crc is None:
             return None
@@ -93,7 +97,12 @@ class HeldIntake:
         self.shown.append(b"".join(chunks))
 
     def last(self, camera: str, boot: str) -> int:
+        self._read()
         return self.lasts.get((camera, boot), 0)
+
+    def _read(self) -> None:
+        if self.unreadable:
+            raise CatalogError("the disk does not answer")
 
     def settled(self, key: tuple[str, str, int]) -> None:
         self.final.append(key)

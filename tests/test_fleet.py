@@ -117,6 +117,16 @@ class Coming(FleetCase):
         assert camera.telemetry is not None
         self.assertEqual(len(camera.telemetry), 32)
 
+    def test_refused(self) -> None:
+        """A camera of which every photo was refused was seen, and since when stays known."""
+        camera = self.fleet.camera(TRAP)
+        began = self.time
+        self.fleet.refused(camera, Reason.DENIED)
+        self.time += 100
+        self.fleet.refused(camera, Reason.DENIED)
+        self.photo()
+        self.assertEqual((camera.first_seen, camera.last_seen), (began, began + 100))
+
     def test_memory(self) -> None:
         """What is kept over a restart comes back the same, and nonsense does no harm."""
         camera = self.fleet.arrived(TRAP, Session(), "192.0.2.7")

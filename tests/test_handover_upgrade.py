@@ -216,6 +216,23 @@ class Boards(LastingCase):
         self.upgrade(daemon)
         self.assertEqual(ask(), "SNAP 4")
 
+    def test_beside_the_camera(self) -> None:
+        """Of the connections under one name, the one that commands went to is the one that they go
+        to still; those that are denied are not that camera."""
+        daemon = self.lasting('[[camera]]\nid = "named"\naddress = ["127.0.0.1"]', "--web", WEB)
+        keys = KeyRing(daemon.store / ".camd" / "keys")
+        key = keys.enroll(CameraId("named"))
+        page = Client(port_of(daemon)).sign_in()
+        named = V2(daemon.port, Talk("named", key=key))
+        others = [V1(daemon.port) for _ in range(12)]
+        for turn in range(2):
+            for other in others:
+                self.assertEqual(other.photo(picture(1)), "NAK denied")
+            reply = page.ask("POST", "/api/v1/cameras/named/commands", {"command": "snap"})
+            self.assertEqual(reply.status, 202)
+            self.assertEqual(named.answer(), f"SNAP {turn + 1}")
+            self.upgrade(daemon)
+
     def test_tls(self) -> None:
         """A connection under TLS ends in an orderly way, and its port goes on."""
         directory = self.directory()

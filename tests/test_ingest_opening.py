@@ -247,6 +247,18 @@ class Keyed(BoardCase):
             self.intake.release()
             self.assertEqual(board.lines, [f"ACK {number + 1}"])
 
+    def test_unreadable(self) -> None:
+        """Where the catalog cannot be read nobody is welcomed: the connection before goes on, and
+        what is said is under no mac."""
+        board = self.board(key=KEY)
+        self.intake.unreadable = True
+        talk = Talk(CAMERA, key=KEY)
+        peer, challenge = self.challenged(talk)
+        peer.say(talk.auth(challenge))
+        self.assert_told(peer, "ERR busy")
+        board.say("PING")
+        self.assertEqual(board.lines, ["PONG"])
+
     def test_revoked(self) -> None:
         """A revoked camera is asked like any other, and no key fits."""
         self.keys.keys[CAMERA] = ()

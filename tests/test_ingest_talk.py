@@ -145,11 +145,11 @@ class TheRest(BoardCase):
         self.one.say("DONE 1")
         other = Board(self.peer(), Talk(CAMERA))
         other.peer.say(other.talk.hello())
-        self.assertEqual(other.lines[1:], ["STREAM 1 fps=5"])
-        other.say("DONE 1")
+        self.assertEqual(other.lines[1:], ["STREAM 2 fps=5"])
+        other.say("DONE 2")
         stop()
-        self.assertEqual(other.lines, ["STREAM 2 off"])
-        other.say("FAIL 2 too%20late")
+        self.assertEqual(other.lines, ["STREAM 3 off"])
+        other.say("FAIL 3 too%20late")
 
 
 class Commands(BoardCase):
@@ -202,6 +202,20 @@ class Commands(BoardCase):
         self.one.peer.leave()
         self.assertIn(f"snap {CAMERA}: ", self.failed(done))
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_done_on_another_connection(self) -> None:
+        """No two commands have one number: what is said of an earlier one, behind a new connection,
+        is not taken for the answer to a later one."""
+        gone = self.fleet.command(CAMERA, "reboot")
+        self.one.peer.leave()
+        self.failed(gone)
+        again = self.board()
+        done = self.fleet.command(CAMERA, "set", quality=12)
+        self.assertEqual(again.lines, ["SET 2 quality=12"])
+        again.say("DONE 1")
+        self.assertNoResult(done)
+        again.say("DONE 2")
+        self.successResultOf(done)
 
     def test_not_there(self) -> None:
         """No such camera, one that is not connected, a v1 board, too many at once, nonsense."""

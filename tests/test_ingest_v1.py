@@ -178,6 +178,23 @@ class Size(DoorCase):
         self.assertTrue(self.board.ended)
         self.assertLess(self.factory.budget.held, 1000)
 
+    def test_endless_behind_others(self) -> None:
+        """Answers that are owed before it, held back for the sake of the pace or by the disk, are
+        given first, and nothing is said twice."""
+        self.configure("cameras", pace=Seconds(600.0))
+        beyond = bytes(4 * MOST + 65_536)
+        self.board.say(frame(picture(1)) + BEGIN + SOI + beyond)
+        self.seconds(20)
+        self.assertEqual(self.board.heard(), b"")
+        self.assertFalse(self.board.ended)
+        self.board.half_close()
+        self.factory.drain()
+        self.intake.release()
+        self.assertEqual(self.board.heard(), b"ACK\nNAK size\n")
+        self.assertTrue(self.board.ended)
+        self.board.leave()
+        self.assertEqual(self.intake.refusals, [(BOARD, Reason.SIZE)])
+
     def test_memory_over_all_connections(self) -> None:
         """Where all connections together hold what they may, a frame is refused, with its line,
         and what it held is given back."""
@@ -194,6 +211,18 @@ class Size(DoorCase):
         answers = [board.heard() for board in boards]
         self.assertEqual(answers.count(b"ACK\n"), 3)
         self.assertEqual(answers.count(b"NAK busy\n"), 1)
+        self.assertEqual(self.factory.budget.held, 0)
+
+    def test_memory_of_the_gone(self) -> None:
+        """A photo on its way to the disk counts when its board is gone, and only once."""
+        data = picture(0, MOST - 5000)
+        for number in (1, 2):
+            self.board.say(frame(data))
+            self.assertEqual(self.factory.budget.held, number * len(data))
+        self.board.leave()
+        self.assertEqual(self.factory.budget.held, 2 * len(data))
+        self.intake.release()
+        self.intake.refuse_next(Reason.FULL)
         self.assertEqual(self.factory.budget.held, 0)
 
 
@@ -284,10 +313,12 @@ class HalfClosed(DoorCase):
         self.assertTrue(board.ended)
 
     def test_in_mid_frame(self) -> None:
-        """A frame that FIN cuts off gets its line too, behind the others'."""
+        """A frame that FIN cuts off gets its line too, behind the others', however long the disk
+        takes for those."""
         board = self.peer()
         board.say(frame(picture(1)) + BEGIN + picture(2)[:-5])
         board.half_close()
+        self.seconds(30)
         self.intake.release()
         self.assertEqual(board.heard(), b"ACK\nNAK jpeg\n")
         self.assertTrue(board.ended)

@@ -3,15 +3,16 @@
 from attrs import evolve
 
 from camd.config import CameraEntry, Seconds
+from camd.fleet import CommandError
 from camd.ingest.board_v1 import camera_at
 from camd.photo import CameraId, Reason
-from tests.e2e_door import DoorCase, Peer
-from tests.e2e_talk import frame, picture
+from tests.e2e_door import ADDRESS, CAMERA, BoardCase, DoorCase, Peer
+from tests.e2e_talk import KEY, frame, picture
 
 BOARD = "v1-192-0-2-7"
 
 
-class Who(DoorCase):
+class Who(BoardCase):
     """A v1 board has no name but its address."""
 
     def sends(self, board: Peer) -> bytes:
@@ -49,6 +50,23 @@ class Who(DoorCase):
             self.assertEqual(self.sends(board), b"NAK denied\n")
         self.assertFalse(board.ended)
         self.assertEqual(self.intake.waiting, [])
+
+    def test_denied_beside_the_camera(self) -> None:
+        """Who is denied is not that camera: the board that has its key stays connected, and is the
+        one that commands go to."""
+        entry = CameraEntry(CameraId(CAMERA), address=(ADDRESS,))
+        self.config = evolve(self.config, camera=(entry,))
+        self.keys.keys[CAMERA] = (KEY,)
+        proven = self.board(key=KEY)
+        stranger = self.peer()
+        self.assertEqual(self.sends(stranger), b"NAK denied\n")
+        self.assertFalse(proven.peer.ended)
+        done = self.fleet.command(CAMERA, "snap")
+        self.assertEqual(proven.lines, ["SNAP 1"])
+        proven.peer.leave()
+        self.failureResultOf(done, CommandError)
+        self.assertEqual(self.sends(stranger), b"NAK denied\n")
+        self.assertFalse(self.camera(CAMERA).connected)
 
     def test_revoked(self) -> None:
         """The same where its key was revoked."""
@@ -157,6 +175,16 @@ class Time(DoorCase):
                 at += rate
 
         self.seconds(seconds, each=some)
+
+    def test_stalled_behind_others(self) -> None:
+        """What is owed before it is answered first, be it held back or still on its way."""
+        self.configure("cameras", pace=Seconds(600.0))
+        self.board.say(frame(picture(1)) + frame(b"") + frame(picture(2))[:-1])
+        self.seconds(12)
+        self.assertFalse(self.board.ended)
+        self.intake.release()
+        self.assertEqual(self.board.heard(), b"ACK\nNAK jpeg\n")
+        self.assertTrue(self.board.ended)
 
     def test_honest_and_slow(self) -> None:
         """4 kB/s is served to the end."""
@@ -275,6 +303,19 @@ class Pace(DoorCase):
         self.photo()
         self.seconds(5)
         self.live.watch(CameraId(BOARD), lambda chunks: None)
+        self.assertEqual(self.board.heard(), b"ACK\n")
+
+    def test_sooner(self) -> None:
+        """A pace that was shortened holds from the next answer on, whatever was waited for
+        before."""
+        self.configure("cameras", pace=Seconds(600.0))
+        self.photo()
+        self.live.watch(CameraId(BOARD), lambda chunks: None)()
+        self.assertEqual(self.board.heard(), b"ACK\n")
+        self.configure("cameras", pace=Seconds(10.0))
+        self.seconds(15)
+        self.photo()
+        self.seconds(11)
         self.assertEqual(self.board.heard(), b"ACK\n")
 
     def test_clock_set_back(self) -> None:

@@ -119,6 +119,14 @@ class Photos(BoardCase):
         self.one.frame(5, b"no picture")
         self.assertEqual(self.one.lines, ["NAK 4 conflict", "NAK 5 jpeg"])
 
+    def test_conflict_or_not(self) -> None:
+        """Where the catalog cannot tell, it is to be sent again."""
+        self.intake.unreadable = True
+        self.one.frame(4, b"no picture")
+        self.assertEqual(self.one.lines, ["NAK 4 io"])
+        self.assertFalse(self.one.peer.ended)
+        self.assertEqual(self.intake.final, [])
+
     def test_a_bad_head_is_told_at_once(self) -> None:
         """In a plain session nobody waits for the payload of a line that is wrong."""
         self.one.peer.say(b"FRAME seq=0 len=15000 crc=01234567\n")
@@ -193,6 +201,21 @@ class Photos(BoardCase):
         self.assertEqual(self.one.lines, ["ACK 1"])
         self.assertLess(self.factory.budget.held, 100)
 
+    def test_memory_of_the_gone(self) -> None:
+        """Photos on their way to the disk count when their board is gone; none counts twice."""
+        data = picture(0, MOST // 2)
+        self.configure("limits", held=3 * len(data))
+        self.one.peer.say(*(self.one.talk.frame(seq, data) for seq in (1, 2, 3)))
+        self.assertEqual(len(self.intake.waiting), 3)
+        self.one.peer.leave()
+        self.assertEqual(self.factory.budget.held, 3 * len(data))
+        again = self.board()
+        again.frame(4, data)
+        self.assertEqual(again.lines, ["NAK 4 busy"])
+        for _ in range(3):
+            self.intake.release()
+        self.assertEqual(self.factory.budget.held, 0)
+
 
 class Window(BoardCase):
     """No more photos are awaited than were offered."""
@@ -248,6 +271,17 @@ class Window(BoardCase):
         self.intake.release()
         self.intake.release()
         self.assert_told(board.peer, "ACK 1", "ACK 2")
+
+    def test_half_closed_in_a_photo(self) -> None:
+        """So does one that has left a photo unfinished, which is not waited for."""
+        board = self.board()
+        board.frame(1, picture(1))
+        board.peer.say(board.talk.frame(2, picture(2))[:-1])
+        board.peer.half_close()
+        self.seconds(30)
+        self.assertFalse(board.peer.ended)
+        self.intake.release()
+        self.assert_told(board.peer, "ACK 1")
 
 
 class Takeover(BoardCase):

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.config import CameraEntry, Config
+from camd.config.units import Bytes
 from camd.fleet import Fleet
 from camd.intake import Intake
 from camd.live import Live
@@ -26,6 +27,7 @@ class Shelf:
     def __init__(self) -> None:
         self.answer: Exception | None = None
         self.raises: Exception | None = None
+        self.held: Deferred[Receipt] | None = None
         self.kept: dict[FrameKey, Photo] = {}
         self.final: list[FrameKey] = []
         self.waiting = self.behind = 0
@@ -35,6 +37,8 @@ class Shelf:
             raise self.raises
         if self.answer is not None:
             return fail(self.answer)
+        if self.held is not None:
+            return self.held
         again = photo.key in self.kept
         self.kept[photo.key] = photo
         return succeed(
@@ -144,6 +148,22 @@ class IntakeCase(SynchronousTestCase):
         self.assertIs(error.reason, Reason.BUSY)
         assert error.retry is not None
         self.assertTrue(0 < error.retry <= 3600)
+
+    def test_quota_on_the_way(self) -> None:
+        """What is on its way to the disk counts; where it does not get there it counts no more."""
+        for quota in ({"quota_photos": 1}, {"quota_bytes": Bytes(self.photo().size)}):
+            self.config = evolve(self.config, camera=(CameraEntry(TRAP, **quota),))
+            held = self.shelf.held = Deferred()
+            first = self.intake.accept(self.photo(1))
+            error = self.refused(self.photo(2))
+            self.assertEqual((error.reason, error.retry), (Reason.BUSY, None))
+            held.errback(Refused(Reason.FULL))
+            self.failureResultOf(first, Refused)
+            self.shelf.held = None
+            self.successResultOf(self.intake.accept(self.photo(2)))
+            self.refused(self.photo(3))
+            self.fleet.cameras.clear()
+            self.shelf.kept.clear()
 
     def test_quota_and_sent_again(self) -> None:
         """A photo that was acknowledged is so again, however little is left of the quota."""

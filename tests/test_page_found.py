@@ -16,8 +16,8 @@ from camd.pictures import Album
 from camd.store.catalog import Catalog
 from camd.store.findings import Model
 from camd.store.findings_writer import FindingsWriter
+from camd.store.folders import OWN
 from camd.store.naming import photo_name
-from camd.store.store import OWN
 from tests.e2e_boards import V2
 from tests.e2e_daemon import Daemon
 from tests.e2e_talk import Talk

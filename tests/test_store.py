@@ -22,6 +22,7 @@ from camd.store import files, level
 from camd.store import store as the_store
 from camd.store.annotations import Said
 from camd.store.findings import FindingsReader
+from camd.store.schema import CatalogError
 from camd.store.store import Store, StoreError
 from tests.e2e_talk import BOOT, picture
 
@@ -140,9 +141,9 @@ class Promises(StoreCase):
         conflict."""
         first, second = self.store.put(photo(1)), self.store.put(photo(1))
         other = self.store.put(photo(1, picture(9)))
-        await self.refused(other, Reason.CONFLICT)
         receipt = await first
         self.assertEqual(await second, evolve(receipt, again=True))
+        await self.refused(other, Reason.CONFLICT)
         for wait in (0, 0.3):
             await self.turn(wait)
             self.assertEqual(await self.store.put(photo(1)), evolve(receipt, again=True))
@@ -180,10 +181,10 @@ class Promises(StoreCase):
 
     async def test_refused(self) -> None:
         """What could not be stored leaves nothing, and may be tried again; those who sent it
-        meanwhile hear the same."""
+        meanwhile, or another one of its name, hear the same."""
         self.configure(keep_free=Share(percent=100.0))
-        both = [self.store.put(photo(1)), self.store.put(photo(1))]
-        for one in both:
+        every = [self.store.put(one) for one in (photo(1), photo(1), photo(1, picture(9)))]
+        for one in every:
             await self.refused(one, Reason.FULL)
         self.assertEqual(self.store.last(CAMERA, Boot(BOOT)), 0)
         self.configure(keep_free=Share(Bytes(0)))
@@ -204,6 +205,14 @@ class Promises(StoreCase):
         self.assertEqual(self.store.last(CAMERA, boot), 12)
         await self.reopen()
         self.assertGreaterEqual(self.store.last(CAMERA, boot), 7)
+
+    async def test_unreadable(self) -> None:
+        """A refusal that cannot be held against the catalog is forgotten, and nothing breaks."""
+        await self.store.put(photo(7))
+        await self.reopen()
+        self.store.reader.close()
+        self.store.settled((CAMERA, Boot(BOOT), 9))
+        self.assertRaises(CatalogError, self.store.last, CAMERA, Boot(BOOT))
 
 
 class FailingDisk(StoreCase):

@@ -525,6 +525,16 @@ class AnswerTests(UploadCase):
         self.assertEqual(self.factory.budget.held, 0)
         self.assertEqual((sender.status, sender.transport.producerState), (201, "producing"))
 
+    def test_held_when_gone(self) -> None:
+        """Whoever leaves meanwhile leaves it behind."""
+        self.intake.at_once = False
+        sender = self.sender()
+        sender.say(put(PHOTO))
+        sender.leave()
+        self.assertEqual(self.factory.budget.held, len(PHOTO))
+        self.intake.release()
+        self.assertEqual(self.factory.budget.held, 0)
+
     def test_one_after_another(self) -> None:
         """PUTs may share a connection, be they sent at once; one after a POST is not looked at."""
         sender = self.sender()

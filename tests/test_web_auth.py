@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from camd.access import AccessError, May, Password, Tokens
 from camd.config import Config
 from camd.config.doors import WebConfig
-from camd.store.store import OWN
+from camd.store.folders import OWN
 from camd.web.answers import Answer
 from camd.web.auth import Wrongs
 from camd.web.server import IDLE, Request, Site

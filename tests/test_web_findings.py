@@ -18,7 +18,7 @@ from camd.photo import Boot, CameraId
 from camd.store.catalog import Catalog
 from camd.store.findings import Backlog, Model
 from camd.store.findings_writer import FindingsWriter
-from camd.store.store import OWN
+from camd.store.folders import OWN
 from camd.web.answers import Answer, Problem
 from camd.web.cameras import Cameras
 from camd.web.findings import OnPhotos

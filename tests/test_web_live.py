@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from camd.store.store import OWN
+from camd.store.folders import OWN
 from camd.wire import jpeg
 from tests.e2e_boards import V2, photo
 from tests.e2e_daemon import environment, until

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import camd
 from camd.access import May, Tokens
-from camd.store.store import OWN
+from camd.store.folders import OWN
 from tests.e2e_boards import photo
 from tests.web_client import WebCase
 

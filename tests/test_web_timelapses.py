@@ -8,7 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 import camd
-from camd.store.store import OWN
+from camd.store.folders import OWN
 from camd.timelapse.encoder import NEEDS_FFMPEG
 from camd.web.answers import Problem
 from camd.web.films import Asked

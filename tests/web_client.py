@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 import camd
 from camd.access import Password
-from camd.store.store import OWN
+from camd.store.folders import OWN
 from tests.e2e_boards import V1, V2, photo
 from tests.e2e_daemon import Daemon, DaemonCase, until
 from tests.e2e_talk import Talk

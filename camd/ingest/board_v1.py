@@ -6,8 +6,6 @@ back is the only way to slow such a board down: that is its pace.
 
 import ipaddress
 import secrets
-import time
-import zlib
 from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -21,6 +19,7 @@ from twisted.python.failure import Failure
 from camd.fleet import Camera, Command, CommandError
 from camd.photo import Boot, CameraId, Door, Photo, Reason, Receipt, Refused
 from camd.wire import v1
+from camd.wire.picture import crc_of
 
 if TYPE_CHECKING:
     from camd.ingest.protocol import CameraProtocol
@@ -63,7 +62,7 @@ class BoardV1:
         "_boot",
         "_camera",
         "_decoder",
-        "_flying",
+        "_ending",
         "_heard",
         "_lost",
         "_protocol",
@@ -90,7 +89,7 @@ class BoardV1:
         self._release: IDelayedCall | None = None
         self._stale = False
         self._lost = False  # a process that is gone may owe it an answer
-        self._flying = 0  # bytes on their way to the disk
+        self._ending = False  # camd hangs up once all that came is answered
         self._heard = 0
         self._started = 0.0
         protocol.expect(factory.config().times.first_mark)
@@ -117,8 +116,8 @@ class BoardV1:
             elif isinstance(event, v1.Torn):
                 self._make_up("torn")
             elif isinstance(event, v1.Endless):
+                self._ending = True
                 self._answer_now(v1.nak(self._refused(self._reason or Reason.SIZE)))
-                protocol.part()
         if protocol.closing:
             return
         if not self._hold() and decoder.in_frame and self._reason is None:
@@ -129,7 +128,7 @@ class BoardV1:
         self._settle()
 
     def _hold(self) -> bool:
-        return self._protocol.hold(self._decoder.held + self._flying)
+        return self._protocol.hold(self._decoder.held)
 
     def _mind_the_time(self) -> None:
         protocol, decoder = self._protocol, self._decoder
@@ -168,16 +167,20 @@ class BoardV1:
         self._started = factory.clock.seconds()
         self._reason = None
         self._lost = False
+        may_enter = factory.may_enter_v1(self.name, protocol.address)
         if self._camera is None:
-            self._camera = factory.fleet.arrived(self.name, self, protocol.address)
+            if may_enter:
+                self._camera = factory.fleet.arrived(self.name, self, protocol.address)
+            else:  # who has the key is that camera, and goes on
+                self._camera = factory.fleet.camera(self.name)
             protocol.proven()
             if factory.witness is not None:
                 factory.witness.came(protocol)
-        elif self._camera.session is None:
+        elif self._camera.session is None and may_enter:
             self._camera.session = self  # it shares its address with a board that has left
         if factory.stopping:
             self._reason = Reason.STOPPING
-        elif not factory.may_enter_v1(self.name, protocol.address):
+        elif not may_enter:
             self._reason = Reason.DENIED
         elif len(self._answers) >= MAX_UNANSWERED:
             self._reason = Reason.BUSY
@@ -216,9 +219,8 @@ class BoardV1:
             return
         answer = self._owe()
         before, camera.kept_at = camera.kept_at, now
-        self._flying += frame.size
-        stored = factory.intake.accept(self._photo(frame))
-        stored.addBoth(self._landed, frame.size)
+        self._hold()  # no more of this frame: it is the store's until it is through
+        stored = factory.budget.until(factory.intake.accept(self._photo(frame)), frame.size)
         stored.addCallbacks(
             self._stored, self._failed, callbackArgs=(answer, pace),
             errbackArgs=(answer, pace, camera, before),
@@ -226,19 +228,10 @@ class BoardV1:
 
     def _photo(self, frame: v1.Ended) -> Photo:
         self._seq += 1
-        crc = 0
-        for chunk in frame.chunks:
-            crc = zlib.crc32(chunk, crc)
         return Photo(
-            self.name, self._boot, self._seq, frame.chunks, frame.size, crc, frame.width,
-            frame.height, time.time(), Door.V1,
+            self.name, self._boot, self._seq, frame.chunks, frame.size, crc_of(frame.chunks),
+            frame.width, frame.height, self._protocol.factory.now(), Door.V1,
         )  # fmt: skip
-
-    def _landed(self, result: Receipt | Failure, size: int) -> Receipt | Failure:
-        self._flying -= size
-        if not self._protocol.closing:
-            self._hold()
-        return result
 
     def _stored(self, _receipt: Receipt, answer: _Answer, pace: float) -> None:
         answer.line = v1.ack()
@@ -278,7 +271,10 @@ class BoardV1:
         """Send what may be sent, in the order of the frames."""
         protocol = self._protocol
         factory = protocol.factory
-        hurry = factory.stopping or factory.live.watched(self.name) or protocol.half_closed
+        hurry = (
+            factory.stopping or self._ending or protocol.half_closed
+            or factory.live.watched(self.name)
+        )  # fmt: skip
         now = factory.clock.seconds()
         while self._answers:
             answer = self._answers[0]
@@ -292,7 +288,9 @@ class BoardV1:
             self._stale = self._stale or held
             self._settle(len(answer.line))
             protocol.send(answer.line)
-        if not self._answers and protocol.half_closed:
+        if self._ending and not self._answers:
+            protocol.part()
+        elif not self._answers and protocol.half_closed:
             protocol.hang_up()
         elif factory.stopping and not self.busy:
             factory.finished(protocol)
@@ -312,7 +310,9 @@ class BoardV1:
             witness.settled(self._protocol, self._protocol.said + sending)
 
     def _wait(self, seconds: float) -> None:
-        if self._release is None or not self._release.active():
+        if self._release is not None and self._release.active():
+            self._release.reset(seconds)
+        else:
             clock = self._protocol.factory.clock
             self._release = clock.callLater(seconds, self._flush)
 
@@ -325,7 +325,20 @@ class BoardV1:
         """Whether a frame has shown that a board is there."""
         return self._camera is not None
 
-    # ---- behind a crash
+    # ---- behind a restart or a crash
+
+    def goes_on(self, present: bool) -> None:
+        """Its board was known before this process was.
+
+        :param present: it stands for its camera, as one of those with that address, and that may
+            come in, does.
+        """
+        factory, address = self._protocol.factory, self._protocol.address
+        if present:
+            self._camera = factory.fleet.carried_over(self.name, self, address)
+        else:
+            self._camera = factory.fleet.camera(self.name)
+        self._protocol.proven()
 
     def adopted(self, owed: bool | None) -> None:
         """A process that is gone served it until now.
@@ -336,8 +349,7 @@ class BoardV1:
         protocol = self._protocol
         factory = protocol.factory
         self._decoder = v1.V1Decoder(factory.config().wire.max, orphans=True)
-        self._camera = factory.fleet.carried_over(self.name, self, protocol.address)
-        protocol.proven()
+        self.goes_on(factory.may_enter_v1(self.name, protocol.address))
         protocol.expect_nothing()
         self._lost = owed is not False
         if owed:
@@ -405,7 +417,8 @@ class BoardV1:
     def _hang_up(self, why: str) -> None:
         self._protocol.factory.count(why)
         self._protocol.factory.say("{camera}: {why}; hanging up", camera=self.name, why=why)
-        self._protocol.hang_up()
+        self._ending = True
+        self._flush()
 
     # ---- the fleet's session
 

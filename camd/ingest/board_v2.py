@@ -5,7 +5,6 @@ sealed session nothing is answered that nobody has vouched for.
 """
 
 import secrets
-import time
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, fail
@@ -30,8 +29,6 @@ log = Logger()
 MOST_IN_A_TURN = 200
 """Lines of one board that are looked at before the others get their turn."""
 
-_OUT_OF_ORDER = messages.BOARD_VERBS
-
 
 class BoardV2:
     """What is said on a connection of a board with our firmware."""
@@ -39,7 +36,6 @@ class BoardV2:
     __slots__ = (
         "_camera",
         "_commands",
-        "_flying",
         "_head",
         "_hello",
         "_key",
@@ -73,7 +69,6 @@ class BoardV2:
         self._keys: tuple[bytes, ...] = ()
         self._camera: Camera | None = None  # None until WELCOME
         self._unanswered = 0
-        self._flying = 0  # bytes on their way to the disk
         self._head: Frame | None = None  # of the payload under way, where it is known already
         self._refuse: Reason | None = None  # why the payload under way is not kept
         self._payload_since = 0.0
@@ -138,7 +133,7 @@ class BoardV2:
         self.go_on()
 
     def _hold(self) -> bool:
-        return self._protocol.hold(self._reader.held + self._flying)
+        return self._protocol.hold(self._reader.held)
 
     def _mind_the_time(self) -> None:
         protocol, reader = self._protocol, self._reader
@@ -225,6 +220,10 @@ class BoardV2:
         protocol, hello, opening = self._protocol, self._hello, self._opening
         factory = protocol.factory
         assert hello is not None, "HELLO came"
+        try:
+            last = factory.intake.store.last(self.name, self.boot)
+        except CatalogError as error:
+            raise WireError("busy", f"the catalog cannot be read: {error}") from None
         proof = None
         if key is not None and opening is not None:
             proof = opening.proof(key)
@@ -240,10 +239,6 @@ class BoardV2:
         self._reader.payloads = True
         # The connection before this one is told to go first: its photos stay its own.
         self._camera = factory.fleet.arrived(self.name, self, protocol.address, hello)
-        try:
-            last = factory.intake.store.last(self.name, self.boot)
-        except CatalogError as error:
-            raise WireError("busy", f"the catalog cannot be read: {error}") from None
         self._send(
             messages.welcome(messages.Welcome(factory.now(), last, wire.window, wire.max, proof))
         )
@@ -293,18 +288,27 @@ class BoardV2:
         try:
             width, height = jpeg.measure(payload.chunks)
         except jpeg.NotAJpegError as error:
-            stored = factory.intake.store.find((self.name, head.boot or self.boot, head.seq))
-            taken = stored is not None and stored.crc != head.crc
-            reason = Reason.CONFLICT if taken else Reason.JPEG
-            self._refused(head, reason, str(error), payload.chunks)
+            self._no_picture(head, str(error), payload.chunks)
             return
         photo = Photo(
             self.name, head.boot or self.boot, head.seq, payload.chunks, payload.size, head.crc,
-            width, height, time.time(), Door.V2, head.taken, head.trigger,
+            width, height, factory.now(), Door.V2, head.taken, head.trigger,
         )  # fmt: skip
         self._unanswered += 1
-        self._flying += payload.size
-        factory.intake.accept(photo).addBoth(self._settled, head).addErrback(self._mistake)
+        self._hold()  # no more of this payload: it is the store's until it is through
+        stored = factory.budget.until(factory.intake.accept(photo), payload.size)
+        stored.addBoth(self._settled, head).addErrback(self._mistake)
+
+    def _no_picture(self, head: Frame, why: str, chunks: tuple[bytes | bytearray, ...]) -> None:
+        """Where another photo is stored under its name, that is what is wrong with it."""
+        store = self._protocol.factory.intake.store
+        try:
+            stored = store.find((self.name, head.boot or self.boot, head.seq))
+        except CatalogError as error:
+            self._refused(head, Reason.IO, str(error))
+            return
+        taken = stored is not None and stored.crc != head.crc
+        self._refused(head, Reason.CONFLICT if taken else Reason.JPEG, why, chunks)
 
     def _refused(
         self,
@@ -325,7 +329,6 @@ class BoardV2:
 
     def _settled(self, result: Receipt | Failure, head: Frame) -> None:
         self._unanswered -= 1
-        self._flying -= head.size
         if isinstance(result, Receipt):
             self._protocol.answer(self._writer.line(messages.ack(head.seq, head.boot)))
         else:
@@ -339,9 +342,10 @@ class BoardV2:
         if protocol.paused:
             protocol.resume()
             self.more()
-        else:
-            self._hold()
-        if not self.busy and (protocol.half_closed or protocol.factory.stopping):
+        if protocol.half_closed:
+            if not self._unanswered:
+                protocol.hang_up()
+        elif protocol.factory.stopping and not self.busy:
             protocol.hang_up()
 
     def _mistake(self, failure: Failure) -> None:
@@ -374,7 +378,7 @@ class BoardV2:
             self._view(line, payload)
         elif verb == "FRAME":
             messages.parse_frame(line)  # without a payload: says what is missing
-        elif verb in _OUT_OF_ORDER:
+        elif verb in messages.BOARD_VERBS:
             raise WireError("order", f"{verb} has been said")
         else:
             self._send(messages.err("verb"))
@@ -397,7 +401,9 @@ class BoardV2:
         if protocol.closing:
             return fail(CommandError(command.name, self.name, "it is being hung up on"))
         if self._commands is None:
-            self._commands = Commands(self.name, factory.clock, self._writer.line)
+            self._commands = Commands(
+                self.name, factory.clock, self._writer.line, factory.next_command
+            )
         config = factory.config()
         try:
             line, done = self._commands.ask(

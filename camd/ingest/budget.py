@@ -1,8 +1,12 @@
 """How much memory photos may take that are on their way, over all connections."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from attrs import define
+from twisted.internet.defer import Deferred
+
+T = TypeVar("T")
 
 
 @define(eq=False)
@@ -20,3 +24,13 @@ class Budget:
         """Somebody holds *after* bytes who held *before*. Whether that is still within bounds."""
         self.held += after - before
         return self.held <= self.most()
+
+    def until(self, done: "Deferred[T]", size: int) -> "Deferred[T]":
+        """*size* bytes are held until *done* fires, be whoever brought them gone by then."""
+        self.held += size
+
+        def free(result: T) -> T:
+            self.held -= size
+            return result
+
+        return done.addBoth(free)

@@ -10,10 +10,8 @@ from typing import Any
 from attrs import asdict
 from twisted.internet import tcp, unix
 
-from camd.fleet import Camera
 from camd.ingest.board_v1 import BoardV1, _Answer
 from camd.ingest.board_v2 import BoardV2
-from camd.ingest.commands import Commands
 from camd.ingest.factory import CameraFactory
 from camd.ingest.protocol import CameraProtocol
 from camd.photo import Boot, CameraId, Reason
@@ -138,6 +136,7 @@ def _v1(board: BoardV1) -> State:
         "bytes": board._heard,
         "spent": now - board._started,
         "known": board._camera is not None,
+        "present": board._camera is not None and board._camera.session is board,
         "decoder": carried.decoder_state(board._decoder),
     }
 
@@ -156,15 +155,8 @@ def _restore_v1(board: BoardV1, state: State) -> None:
     board._started = now - state["spent"]
     board._decoder = carried.decoder(state["decoder"])
     if state["known"]:
-        board._camera = _go_on_as(board, board.name)
+        board.goes_on(state.get("present", True))
     board.await_word()
-
-
-def _go_on_as(board: BoardV1 | BoardV2, camera: CameraId) -> Camera:
-    protocol = board._protocol
-    protocol.proven()
-    record: Camera = protocol.factory.fleet.carried_over(camera, board, protocol.address)
-    return record
 
 
 # ---- v2
@@ -191,7 +183,7 @@ def _v2(board: BoardV2) -> State:
         "spent": now - board._payload_since,
         "line": now - board._line_since if board._line_since else None,
         "pings": board._pings,
-        "number": 0 if board._commands is None else board._commands.number,
+        "number": factory.commands,
         "watched": factory.live.watched(board.name),
     }
 
@@ -213,10 +205,10 @@ def _restore_v2(board: BoardV2, state: State) -> None:
     board._payload_since = now - state["spent"]
     board._line_since = 0.0 if state["line"] is None else now - state["line"]
     board._pings = state["pings"]
-    if state["number"]:
-        board._commands = Commands(board.name, factory.clock, board._writer.line, state["number"])
+    factory.commands = max(factory.commands, state["number"])
     if state["welcomed"]:
-        board._camera = _go_on_as(board, board.name)
+        board._protocol.proven()
+        board._camera = factory.fleet.carried_over(board.name, board, board._protocol.address)
     if state["watched"]:
         factory.clock.callLater(_LATER, _unwatched, board)
 

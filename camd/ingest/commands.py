@@ -31,13 +31,14 @@ class Commands:
     """Those of one connection.
 
     :ivar finish: a line's bytes for the wire; raises `LocalProtocolError` where it is too long.
-    :ivar number: that of the latest.
+    :ivar number: a new one each time, which no connection had before: a board may carry out what it
+        was asked for on one, and say so on the next.
     """
 
     camera: CameraId
     clock: IReactorTime
     finish: Callable[[bytes], bytes]
-    number: int = 0
+    number: Callable[[], int]
     _waiting: dict[int, _Waiting] = field(factory=dict)
 
     def ask(self, command: Command, seconds: float, most: int) -> "tuple[bytes, Deferred[Answer]]":
@@ -49,8 +50,7 @@ class Commands:
         """
         if len(self._waiting) >= most:
             raise self._error(command.name, "too many commands wait already")
-        self.number += 1
-        number = self.number
+        number = self.number()
         try:
             line = self.finish(compose(command, number))
         except (LocalProtocolError, KeyError, TypeError) as error:

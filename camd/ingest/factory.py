@@ -60,6 +60,7 @@ class CameraFactory(ServerFactory):
     :ivar now: unix seconds.
     :ivar fps: pictures a second that a watched v2 board is asked for.
     :ivar hung_up: why connections were ended, counted.
+    :ivar commands: that boards were asked to carry out.
     :ivar frozen: nobody is read from.
     :ivar most: connections for which there are descriptors.
     """
@@ -78,6 +79,7 @@ class CameraFactory(ServerFactory):
     witness: Witness | None = None
     hung_up: Counter[str] = field(factory=Counter)
     accepted: int = 0
+    commands: int = 0
     connections: set[CameraProtocol] = field(factory=set)
     deadlines: Deadlines = field(init=False)
     budget: Budget = field(init=False)
@@ -226,6 +228,13 @@ class CameraFactory(ServerFactory):
         self.attempts.failed(address, self.config().limits.wrong_keys)
         if camera in self.fleet:
             self.fleet.news.tell(Kind.DENIED, camera, f"a wrong key from {address}")
+
+    # ---- what is asked of cameras
+
+    def next_command(self) -> int:
+        """The number of one more."""
+        self.commands += 1
+        return self.commands
 
     # ---- what is said of it
 

@@ -139,6 +139,8 @@ class CameraProtocol(TwistedProtocol):
             self.transport.loseConnection()
         elif self._talk is None or not self._talk.finished_sending():
             self.hang_up()
+        else:
+            self.expect_nothing()
 
     def writeConnectionLost(self) -> None:
         self.hang_up()

@@ -18,9 +18,9 @@ from attrs import define, frozen
 from camd.findings import Annotation, Findings, parse_box, parse_class
 from camd.photo import MAX_SEQ, CameraId, FrameKey, is_camera_id, parse_boot
 from camd.store.catalog import Catalog
-from camd.store.files import FILE_MODE, fsync_directory, write_all
+from camd.store.files import fsync_directory, write_all
 from camd.store.findings_writer import FindingsWriter
-from camd.store.folders import OWN
+from camd.store.folders import FILE_MODE, OWN
 
 MOST = 2000
 """Annotations of one photo at most."""

@@ -20,11 +20,11 @@ from typing import Any
 from attrs import define, field, frozen
 
 from camd.photo import Boot, CameraId, FrameKey, Reason, Refused
-from camd.store.naming import flat_name, parse_flat_name, photo_name
+from camd.store.entry import milliseconds
+from camd.store.folders import FILE_MODE, FlatLine
+from camd.store.naming import PART_PREFIX, PART_SUFFIX, flat_name, parse_flat_name, photo_name
 
-FILE_MODE = 0o640
 DIR_MODE = 0o750
-PART_PREFIX, PART_SUFFIX = ".camd-", ".part"
 
 _NAMES_TRIED = 60
 _IOV_MAX = 512
@@ -350,10 +350,8 @@ class FlatNumbers:
 
     def take(self, job: Job) -> int:
         number = next(self._next)
-        self.note(
-            f"{number:04d} {job.camera} {job.boot} {job.seq} "
-            f"{round(job.when * 1000)} {round(job.received * 1000)}"
-        )
+        when, received = milliseconds(job.when), milliseconds(job.received)
+        self.note(str(FlatLine(number, job.camera, job.boot, job.seq, when, received)))
         return number
 
 

@@ -16,7 +16,13 @@ from pathlib import Path
 from attrs import frozen
 
 from camd.photo import MAX_SEQ, Boot, CameraId, Door, Receipt, is_camera_id, parse_boot
-from camd.store.naming import flat_name, parse_flat_name, parse_photo_name
+from camd.store.naming import (
+    PART_PREFIX,
+    PART_SUFFIX,
+    flat_name,
+    parse_flat_name,
+    parse_photo_name,
+)
 
 OWN = ".camd"
 """The folder, in the store's root, of what camd keeps for itself."""
@@ -121,7 +127,7 @@ def is_day(name: str) -> bool:
 
 def is_leftover(name: str) -> bool:
     """Whether *name* is that of a photo which camd began to write, and did not finish."""
-    return name.startswith(".camd-") and name.endswith(".part")
+    return name.startswith(PART_PREFIX) and name.endswith(PART_SUFFIX)
 
 
 def is_folder_path(path: str) -> bool:

@@ -16,6 +16,7 @@ from attrs import define, field
 
 from camd.photo import FrameKey, Receipt
 from camd.store.catalog import Catalog
+from camd.store.files import fsync_directory, write_all
 from camd.store.folders import (
     Broken,
     FlatLine,
@@ -107,7 +108,7 @@ class DirtyList:
                 self._rewrite(self._before | self._since | {folder})
             else:
                 try:
-                    _write(self._fd, _lines([folder]))
+                    write_all(self._fd, [_lines([folder])])
                     os.fdatasync(self._fd)
                 except OSError:
                     # After a failed sync nobody can say what of this file is on the disk.
@@ -155,10 +156,10 @@ class DirtyList:
         try:
             os.fchmod(fd, 0o640)
             # A line that makes no sense, for whoever reads this before it was cleared.
-            _write(fd, _lines(sorted(folders)) + (b"" if self.whole else b"?\n"))
+            write_all(fd, [_lines(sorted(folders)), b"" if self.whole else b"?\n"])
             os.fsync(fd)
             new.rename(self._path)
-            _sync_folder(self._path.parent)
+            fsync_directory(self._path.parent)
         except BaseException:
             os.close(fd)
             raise
@@ -170,19 +171,6 @@ class DirtyList:
 
 def _lines(folders: Iterable[str]) -> bytes:
     return "".join(f"{folder or '.'}\n" for folder in folders).encode("ascii")
-
-
-def _write(fd: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(fd, data) :]
-
-
-def _sync_folder(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 @define

@@ -17,6 +17,9 @@ OLDEST_SANE = 1_577_836_800.0
 AHEAD_SANE = 86_400.0
 """Seconds that a board's clock may run ahead of ours and still be believed."""
 
+PART_PREFIX, PART_SUFFIX = ".camd-", ".part"
+"""What is still being written has a name of this kind, which no program takes for a photo's."""
+
 _NAME = re.compile(r"(.+)_([0-9]{8}-[0-9]{6})_([0-9a-f]{16})-([1-9][0-9]{0,9})\.jpg", re.ASCII)
 _FLAT = re.compile(r"([0-9]{4,12})\.jpg", re.ASCII)
 

@@ -17,6 +17,9 @@ from camd.photo import CameraId, Reason
 SUFFIX = ".refused"
 _KEEP = 0.9
 
+WAITING = 16 * 1024 * 1024
+"""While so many bytes wait for the disk no more are taken: refusals may be faster than it is."""
+
 
 @define(eq=False)
 class Quarantine:
@@ -28,20 +31,29 @@ class Quarantine:
     run: Callable[[Callable[[], None]], object]
     kept: int = 0
     _size: int = -1
+    _given: int = 0
+    _taken: int = 0
 
     def keep(self, camera: CameraId, reason: Reason, chunks: tuple[bytes | bytearray, ...]) -> None:
-        """These bytes are kept, if the configuration says so and there is room."""
+        """These bytes are kept, if the configuration says so and there is room, on the disk and
+        on the way to it."""
         settings = self.config().store
         if not settings.quarantine or not chunks:
             return
+        size = sum(map(len, chunks))
+        if self._given - self._taken >= WAITING:
+            return
+        self._given += size
         self.kept += 1
         stamp = datetime.fromtimestamp(self.now(), UTC).strftime("%Y%m%d-%H%M%S")
         name = f"{camera}_{stamp}_{self.kept:06d}_{reason.value}{SUFFIX}"
         most = settings.quarantine_max
-        self.run(lambda: self._write(name, chunks, most))
+        self.run(lambda: self._write(name, chunks, size, most))
 
-    def _write(self, name: str, chunks: tuple[bytes | bytearray, ...], most: int) -> None:
-        size = sum(map(len, chunks))
+    def _write(
+        self, name: str, chunks: tuple[bytes | bytearray, ...], size: int, most: int
+    ) -> None:
+        self._taken += size
         if size > most:
             return
         with suppress(OSError):

@@ -10,7 +10,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -27,7 +27,6 @@ from camd.store.annotations import AnnotationJournal, Said
 from camd.store.catalog import Catalog, CatalogReader
 from camd.store.commit import CallFromThread, GroupCommit
 from camd.store.files import (
-    FILE_MODE,
     Files,
     FlatLog,
     FlatNumbers,
@@ -36,7 +35,7 @@ from camd.store.files import (
     fsync_directory,
     make_directory,
 )
-from camd.store.folders import highest_number
+from camd.store.folders import FILE_MODE, OWN, highest_number
 from camd.store.keeper import Keeper
 from camd.store.level import DirtyList, LevelReport, level, rebuild
 from camd.store.naming import moment, session_day
@@ -47,13 +46,13 @@ log = Logger()
 
 T = TypeVar("T")
 
-OWN = ".camd"
-"""What camd keeps for itself lies in this folder of the store."""
-
 _SLOT = 900
 """Seconds; every time zone's midnight is a multiple of this."""
 
 _REMEMBERED = 50_000
+
+_Beside = list[tuple[int, "Deferred[Receipt]"]]
+"""Who sent a photo once more, or another one of its name, while it was on its way; by CRC."""
 
 _UNREAD = "photos unread"
 """Of this name the catalog knows whether it lacks photos that could not be read at the last start:
@@ -122,7 +121,7 @@ class Store:
     _keeper: Keeper = field(init=False)
     _files: Files = field(init=False)
     _commit: GroupCommit[Job, Outcome] = field(init=False)
-    _flying: dict[FrameKey, tuple[int, list["Deferred[Receipt]"]]] = field(factory=dict)
+    _flying: "dict[FrameKey, _Beside]" = field(factory=dict)
     _recent: dict[FrameKey, Receipt] = field(factory=dict)
     _highest: dict[tuple[CameraId, Boot], int] = field(factory=dict)
     _settled: dict[tuple[CameraId, Boot], int] = field(factory=dict)
@@ -290,11 +289,15 @@ class Store:
         if photo.door is not Door.V1:  # there, every connection draws a boot of its own
             flying = self._flying.get(key)
             if flying is not None:
-                return self._beside(photo, flying)
+                waiting: Deferred[Receipt] = Deferred()
+                flying.append((photo.crc, waiting))
+                return waiting
             known = self._known(photo)
             if known is not None:
-                return self._again(photo, known)
-            self._flying[key] = (photo.crc, [])
+                again: Deferred[Receipt] = Deferred()
+                self._answer_again(photo.crc, again, known)
+                return again
+            self._flying[key] = []
         when = moment(photo.taken, photo.received)
         job = Job(
             self._folder(photo.camera, when), photo.camera, when, photo.boot, photo.seq,
@@ -325,7 +328,12 @@ class Store:
         return known
 
     def settled(self, key: FrameKey) -> None:
-        """The photo was refused for good."""
+        """The photo was refused for good; that may be forgotten, as where the catalog cannot be
+        read."""
+        with suppress(CatalogError):
+            self._settle(key)
+
+    def _settle(self, key: FrameKey) -> None:
         camera, boot, seq = key
         if seq > self._settled.get((camera, boot), 0):
             _note(self._settled, (camera, boot), max(seq, self.last(camera, boot)))
@@ -372,37 +380,24 @@ class Store:
             return None
         return self.find(photo.key)
 
-    def _beside(
-        self, photo: Photo, flying: tuple[int, list["Deferred[Receipt]"]]
-    ) -> "Deferred[Receipt]":
-        crc, waiters = flying
-        done: Deferred[Receipt] = Deferred()
-        if crc == photo.crc:
-            waiters.append(done)
-        else:
-            done.errback(_conflict())
-        return done
-
-    def _again(self, photo: Photo, known: Receipt) -> "Deferred[Receipt]":
-        done: Deferred[Receipt] = Deferred()
-        if known.crc != photo.crc:
+    def _answer_again(self, crc: int, done: "Deferred[Receipt]", known: Receipt) -> None:
+        if crc != known.crc:
             done.errback(_conflict())
         else:
             self.duplicates += 1
             done.callback(_once_more(known))
-        return done
 
     def _failed(self, failure: Failure, photo: Photo) -> Failure:
         """By a mistake of ours, or for want of memory: it may come again."""
-        for waiter in self._flying.pop(photo.key, (0, ()))[1]:
-            waiter.errback(failure)
+        for _, waiting in self._flying.pop(photo.key, ()):
+            waiting.errback(failure)
         return failure
 
     def _through(self, outcome: Outcome, photo: Photo, when: float) -> Receipt:
-        _, waiters = self._flying.pop(photo.key, (0, ()))
+        beside = self._flying.pop(photo.key, ())
         if isinstance(outcome, Refused):
-            for waiter in waiters:
-                waiter.errback(outcome)
+            for _, waiting in beside:
+                waiting.errback(outcome)
             raise outcome
         receipt = Receipt(
             photo.camera, photo.boot, photo.seq, photo.size, photo.crc, photo.width,
@@ -410,11 +405,10 @@ class Store:
         )  # fmt: skip
         if photo.door is not Door.V1:
             self._recent[receipt.key] = receipt
-            self.settled(receipt.key)
+            self._settle(receipt.key)
         self._keeper.enter(receipt)
-        for waiter in waiters:
-            self.duplicates += 1
-            waiter.callback(_once_more(receipt))
+        for crc, waiting in beside:
+            self._answer_again(crc, waiting, receipt)
         return receipt
 
     def _entered(self, receipts: list[Receipt]) -> None:

@@ -19,7 +19,8 @@ from camd.config import Bytes, size_text
 from camd.findings import Flag
 from camd.store.catalog import CatalogReader
 from camd.store.entry import Cursor, Entry
-from camd.store.files import PART_PREFIX, PART_SUFFIX, fsync_directory, publish, umask
+from camd.store.files import fsync_directory, publish, umask
+from camd.store.naming import PART_PREFIX, PART_SUFFIX
 from camd.store.opening import read_photo
 from camd.timelapse.choice import Choice, Even, Every, Stretches
 from camd.timelapse.encoder import Encoder, EncoderError

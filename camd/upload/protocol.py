@@ -279,11 +279,13 @@ class UploadProtocol(Protocol):
     def _store(self, photo: Photo) -> None:
         self._state = State.STORING
         self.due = NEVER
-        self._hold(photo.size)
+        self._hold(0)
         self.factory.came_by(photo.camera, self.address)
         if not self._half_closed:
             self.transport.pauseProducing()
-        self.factory.intake.accept(photo).addBoth(self._settled).addErrback(self._mistake)
+        stored = self.factory.intake.accept(photo)
+        stored = self.factory.boards.budget.until(stored, photo.size)
+        stored.addBoth(self._settled).addErrback(self._mistake)
 
     def _number(self, key: str, camera: CameraId) -> tuple[Boot, int]:
         """A photo that is sent again under the same key has the name that it had before."""
@@ -300,7 +302,6 @@ class UploadProtocol(Protocol):
             if not isinstance(error, Refused):
                 result.raiseException()
             said = answers.refused(error)
-        self._hold(0)
         if self._state is not State.STORING:
             return
         if not self._half_closed:

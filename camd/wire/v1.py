@@ -131,7 +131,8 @@ class V1Decoder:
 
     @property
     def in_frame(self) -> bool:
-        return self._walk is not None
+        """Whether a frame has begun whose end, or `Endless`, is still to be told."""
+        return self._walk is not None and not self._endless
 
     @property
     def idle(self) -> bool:
