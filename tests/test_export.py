@@ -581,6 +581,14 @@ class Making(ExportCase):
         self.assertEqual(sum(facts["sides"].values()), 24)
         self.assertEqual(facts["things"], {"by_person": 1, "by_model": 46})
 
+    def test_card_of_one(self) -> None:
+        """One photo is no photos."""
+        self.export(self.yolo, choice=Choice(cameras=(GREENHOUSE,), most=1))
+        text = (self.target / "README.md").read_text()
+        for part in ("# 1 photo of 1 camera, ", "in 1 night of a camera", " of 1 photo; on "):
+            self.assertIn(part, text)
+        self.assertNotRegex(text, r"\b1 [a-z]+s\b")
+
     def test_interrupted(self) -> None:
         """Stopped half-way nothing is left, and what was there before still is."""
 

@@ -9,9 +9,10 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from camd.cli.bar import bar, count
+from camd.cli.bar import bar
 from camd.cli.settings import configured, existing_store, own_directory, plain_errors
 from camd.config import Loaded
+from camd.plural import count
 from camd.store.annotations import AnnotationJournal
 from camd.store.catalog import Catalog, CatalogDamagedError
 from camd.store.check import CheckReport

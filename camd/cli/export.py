@@ -13,7 +13,7 @@ from typing import Any
 import click
 from attrs import frozen
 
-from camd.cli.bar import bar, count
+from camd.cli.bar import bar
 from camd.cli.choices import choice_of, choosing, zones
 from camd.cli.settings import (
     configured,
@@ -34,6 +34,7 @@ from camd.export.tables import TablesForm
 from camd.export.yolo import YoloForm
 from camd.findings import parse_class
 from camd.photo import CameraId
+from camd.plural import count
 from camd.store.catalog import CatalogReader
 from camd.store.findings import FindingsReader
 
@@ -153,7 +154,7 @@ def _tell(target: Path, numbers: Numbers, placer: Placer) -> None:
     if placer.why_copied:
         click.echo(
             f"camd: no hard links can be made there ({placer.why_copied}); "
-            f"{placer.copied:,} photos were copied",
+            f"{count(placer.copied, 'photo')} copied",
             err=True,
         )
     sides = ", ".join(f"{number:,} {side}" for side, number in sorted(numbers.sides.items()))
