@@ -11,6 +11,7 @@ from rich.table import Table
 
 from camd.bench.run import BenchError, Figures, connection_memory, measure
 from camd.pictures import FRAMESIZES, PicturesUnavailableError
+from camd.plural import count
 
 
 @click.command()
@@ -40,7 +41,7 @@ def bench(
     processor time a photo, memory a connection. The yardstick is a program that makes one photo
     after the other durable, on the same disk in the same run."""
     figures: list[Figures] = []
-    memory: tuple[int, int] | None = None
+    memory: tuple[int, int | None] | None = None
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     try:
         console = Console(stderr=True)
@@ -50,10 +51,10 @@ def bench(
             task = progress.add_task("")
             for name in size:
                 for number in boards:
-                    progress.update(task, description=f"{number} boards, {name}")
+                    progress.update(task, description=f"{count(number, 'board')}, {name}")
                     figures.append(measure(where, number, name, seconds, pin))
             if connections:
-                progress.update(task, description=f"{connections} idle connections")
+                progress.update(task, description=count(connections, "idle connection"))
                 memory = connection_memory(where, connections)
     except (BenchError, PicturesUnavailableError) as error:
         raise click.ClickException(str(error)) from None
@@ -65,7 +66,12 @@ def bench(
     Console().print(_table(figures))
     if memory is not None:
         idle, each = memory
-        click.echo(f"memory: {idle / 1e6:.1f} MB idle, {each} bytes a connection")
+        weight = (
+            "too few connections to weigh"
+            if each is None
+            else f"{count(each, 'byte')} a connection"
+        )
+        click.echo(f"memory: {idle / 1e6:.1f} MB idle, {weight}")
 
 
 def _table(figures: list[Figures]) -> Table:
