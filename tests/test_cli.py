@@ -113,6 +113,8 @@ class Calling(CommandCase):
             ["revoke"],
             ["revoke", "x..y"],
             ["ls", "x", "--number", "0"],
+            ["ls", "x", "--number", "99999999999999999999"],
+            ["export", "csv", "x", "--most", "99999999999999999999"],
             ["check", "surplus"],
             ["token", "add", "grafana"],
             ["detect", "--aside", "--retry"],

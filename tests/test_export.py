@@ -720,6 +720,10 @@ class Commands(DataSetCase, CommandCase):
             (2, ("yolo", target, "--since", "soon"), "a date"),
             (2, ("csv", target, "--since", "1d", "--until", "2d"), "not before --until"),
             (2, ("yolo", target, "--val", "1.5"), "--val"),
+            (2, ("yolo", target, "--val", "nan"), "--val"),
+            (2, ("yolo", target, "--background", "nan"), "--background"),
+            (2, ("csv", target, "--least-score", "nan"), "--least-score"),
+            (1, ("csv", "/", "--force"), "has the store in it"),
             (1, ("yolo", target, "--confirmed"), "no photo"),
             (1, ("yolo", str(self.root / "x")), "within the store"),
             (1, ("camtrap-dp", target, "--at", "greenhouse-1=1,2"), f"where {ORCHARD} stands"),
@@ -729,4 +733,9 @@ class Commands(DataSetCase, CommandCase):
         ):
             self.assertIn(part, self.told(code, "--store", str(self.root), "export", *arguments))
         self.assertIn("no store", self.told(1, "--store", target, "export", "csv", target))
+        circle = self.directory / "circle"
+        circle.symlink_to(circle)
+        self.assertIn("circle", self.told(1, "--store", str(self.root), "export", "csv",
+                                          str(circle), "--force"))  # fmt: skip
+        circle.unlink()
         self.assertEqual(os.listdir(self.directory), ["photos"])

@@ -10,6 +10,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from camd.bench.run import BenchError, Figures, connection_memory, measure
+from camd.cli.settings import Real
 from camd.pictures import FRAMESIZES, PicturesUnavailableError
 from camd.plural import count
 
@@ -19,7 +20,7 @@ from camd.plural import count
               show_default=True, help="At once; may be repeated.")  # fmt: skip
 @click.option("--size", type=click.Choice(sorted(FRAMESIZES)), multiple=True, default=("vga",),
               show_default=True, help="Of their photos; may be repeated.")  # fmt: skip
-@click.option("--seconds", type=click.FloatRange(1, 600), default=4.0, show_default=True,
+@click.option("--seconds", type=Real(1, 600), default=4.0, show_default=True,
               help="For each load.")  # fmt: skip
 @click.option("--connections", type=click.IntRange(0, 10_000), default=1000, show_default=True,
               help="Idle ones, to weigh; 0 leaves that out.")  # fmt: skip

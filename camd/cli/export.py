@@ -1,6 +1,7 @@
 """``camd export``: photos and what is on them, as a data set for other tools."""
 
 import functools
+import os
 import shlex
 import signal
 import sys
@@ -16,6 +17,7 @@ from attrs import frozen
 from camd.cli.bar import bar
 from camd.cli.choices import choice_of, choosing, zones
 from camd.cli.settings import (
+    Real,
     configured,
     existing_catalog,
     existing_store,
@@ -98,13 +100,13 @@ _link = click.option(
 def _splitting(share: float) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """The options by which a data set has two sides, and says something of nothing."""
     options = (
-        click.option("--val", type=click.FloatRange(0, 0.9), default=share, show_default=True,
+        click.option("--val", type=Real(0, 0.9), default=share, show_default=True,
                      metavar="0…0.9", help="How much is for validation."),
         click.option("--split", "by", type=click.Choice(["night", "camera"]), default="night",
                      show_default=True, help="What is not parted: a camera's night, or all of "
                      "a camera."),
         click.option("--seed", type=int, default=0, help="Another one draws other nights."),
-        click.option("--background", type=click.FloatRange(0, 0.9), default=0.1,
+        click.option("--background", type=Real(0, 0.9), default=0.1,
                      show_default=True, metavar="0…0.9", help="How much may be photos with "
                      "nothing on them, by a person's word."),
         click.option("--believe-empty", is_flag=True, help="By a model's word, too."),
@@ -136,7 +138,7 @@ def _make(order: _Order, form: str, form_of: Callable[[Path, Chosen, _Tools], Fo
         choice = choice_of(order.wishes, catalog, zone_of, **order.more)
         placer = stack.enter_context(closing(Placer(root, order.link or "copy")))
         tools = _Tools(catalog, choice, zone_of, placer, now)
-        target = order.target.resolve()
+        target = _real(order.target)
         room = room_for(order.loaded, root, target)
         wanted = Wanted(target, choice, order.split, order.force, room)
         try:
@@ -148,6 +150,11 @@ def _make(order: _Order, form: str, form_of: Callable[[Path, Chosen, _Tools], Fo
         except (ExportError, NoLinkError) as error:
             raise click.ClickException(str(error)) from error
     _tell(order.target, numbers, placer)
+
+
+def _real(target: Path) -> Path:
+    """Where *target* lies in truth; a link that leads round in a circle is left as it is."""
+    return Path(os.path.realpath(target))
 
 
 def _tell(target: Path, numbers: Numbers, placer: Placer) -> None:
@@ -179,7 +186,7 @@ def yolo(loaded: Loaded, /, **wanted: Any) -> None:
     order = _sided(loaded, **wanted)
 
     def form_of(folder: Path, chosen: Chosen, tools: _Tools) -> Form:
-        return YoloForm(folder, order.target.resolve(), chosen.names, chosen.sides, tools.placer)
+        return YoloForm(folder, _real(order.target), chosen.names, chosen.sides, tools.placer)
 
     _make(order, "yolo", form_of)
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from camd.cli.settings import (
+    MOST,
     any_camera,
     configured,
     existing_store,
@@ -34,7 +35,7 @@ _UNREAD = "?"
 @click.command()
 @click.argument("camera", required=False, callback=any_camera)
 @click.option(
-    "-n", "--number", type=click.IntRange(min=1), default=20, help="How many photos (20)."
+    "-n", "--number", type=click.IntRange(1, MOST), default=20, help="How many photos (20)."
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @configured

@@ -17,7 +17,7 @@ from attrs import frozen
 from rich.console import Console
 
 from camd.authority import AuthorityError, client_context
-from camd.cli.settings import span
+from camd.cli.settings import MOST, span
 from camd.keys import KeyRing
 from camd.photo import parse_camera_id
 from camd.pictures import FRAMESIZES, PicturesUnavailableError
@@ -73,7 +73,7 @@ class _Duration(click.ParamType[float]):
     help="Between a board's photos; 0: as fast as they are answered. v2: 10 s, v1: 0.",
 )
 @click.option("--size", type=click.Choice([*FRAMESIZES, MIXED]), default="vga", show_default=True)
-@click.option("--count", type=click.IntRange(1), metavar="N", help="Photos of each board.")
+@click.option("--count", type=click.IntRange(1, MOST), metavar="N", help="Photos of each board.")
 @click.option("--duration", type=_Duration(), help="End after that long.")
 @click.option("--faults", default="", metavar="A,B", help="One board more for each fault named.")
 @click.option("--seed", type=int, help="The same seed, the same photos; else drawn.")
