@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,7 +49,7 @@ def ls(loaded: Loaded, camera: CameraId | None, number: int, as_json: bool) -> N
     catalog = own_directory(loaded) / "catalog.sqlite"
     with plain_errors():
         if camera is None:
-            _cameras(_each_camera(catalog, key_ring(loaded, aloud=True)), as_json)
+            _cameras(_each_camera(catalog, lambda: key_ring(loaded, aloud=True)), as_json)
         else:
             photos = _photos(catalog, camera, number)
             if not photos and key_ring(loaded).keys_of(camera) is None:
@@ -69,7 +70,7 @@ class _Line:
     key: str
 
 
-def _each_camera(catalog: Path, ring: KeyRing) -> list[_Line]:
+def _each_camera(catalog: Path, keys: Callable[[], KeyRing]) -> list[_Line]:
     totals: dict[CameraId, Totals] = {}
     newest: dict[CameraId, int] = {}
     if catalog.exists():
@@ -79,6 +80,7 @@ def _each_camera(catalog: Path, ring: KeyRing) -> list[_Line]:
                 entry = reader.latest(camera)
                 if entry is not None:
                     newest[camera] = entry.taken_ms
+    ring = keys()
     try:
         keyed, readable = ring.cameras(), True
     except OSError:

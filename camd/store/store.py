@@ -188,8 +188,12 @@ class Store:
                 undo.pop_all()
         except StoreError:
             raise
-        except (OSError, CatalogError) as error:
+        except CatalogError as error:
             raise StoreError(f"{self.root}: the store cannot be opened: {error}") from error
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename not in (None, str(self.root)) else ""
+            why = f"{where}{error.strerror or error}"
+            raise StoreError(f"{self.root}: the store cannot be opened: {why}") from error
         self._commit = GroupCommit(
             files.store,
             self._call_from_thread,
