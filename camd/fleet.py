@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from camd.config import Config
 from camd.news import Item, Kind, News
 from camd.photo import CameraId, Reason, Receipt
+from camd.plural import count
 
 log = Logger()
 
@@ -157,7 +158,7 @@ class Camera:
         return 60 / self.interval if self.interval else 0.0
 
     def __repr__(self) -> str:
-        return f"<{self.id}: {self.state.value}, {self.photos} photos>"
+        return f"<{self.id}: {self.state.value}, {count(self.photos, 'photo')}>"
 
 
 @define(eq=False)

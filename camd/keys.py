@@ -12,6 +12,7 @@ import re
 import secrets
 import stat
 from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
 
 from attrs import define, field, frozen
@@ -30,6 +31,14 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 Keys = tuple[bytes, ...]
 _Stamp = tuple[int, int, int, int, int]
+
+
+class Step(Enum):
+    """What may become of a camera's keys, one after the other."""
+
+    ENROLL = "a first key"
+    ROTATE = "a second one, and both are valid"
+    SETTLE = "only the newer one is valid"
 
 
 class KeyRingError(Exception):
@@ -136,14 +145,28 @@ class KeyRing:
 
     # ---- who may get in from now on; all of these raise OSError where the disk does not obey
 
+    def ready(self, camera: CameraId, step: Step) -> Keys | None:
+        """The keys of *camera* as they are, if *step* is the next one; None where it has no file.
+
+        :raises KeyRingError: it is not, or the file is of no use.
+        """
+        keys = self._exactly(camera)
+        if step is Step.ENROLL and keys:
+            raise KeyRingError(f"{camera} has a key already")
+        if step is Step.ROTATE and not keys:
+            raise KeyRingError(f"{camera} has no key that could be changed")
+        if step is Step.ROTATE and len(keys or ()) >= AT_MOST:
+            raise KeyRingError(f"{camera} has two keys already: settle for the newer one first")
+        if step is Step.SETTLE and len(keys or ()) < AT_MOST:
+            raise KeyRingError(f"{camera} has no second key")
+        return keys
+
     def enroll(self, camera: CameraId) -> bytes:
         """The new and only key of *camera*.
 
         :raises KeyRingError: it has one already.
         """
-        keys = self._exactly(camera)
-        if keys:
-            raise KeyRingError(f"{camera} has a key already")
+        keys = self.ready(camera, Step.ENROLL)
         return self._add(camera, (), replace=keys is not None)
 
     def rotate(self, camera: CameraId) -> bytes:
@@ -151,22 +174,14 @@ class KeyRing:
 
         :raises KeyRingError: it has none, or two already.
         """
-        keys = self._exactly(camera)
-        if not keys:
-            raise KeyRingError(f"{camera} has no key that could be changed")
-        if len(keys) >= AT_MOST:
-            raise KeyRingError(f"{camera} has two keys already: settle for the newer one first")
-        return self._add(camera, keys, replace=True)
+        return self._add(camera, self.ready(camera, Step.ROTATE) or (), replace=True)
 
     def settle(self, camera: CameraId) -> None:
         """Only the newest key of *camera* is valid.
 
         :raises KeyRingError: it has not got two.
         """
-        keys = self._exactly(camera)
-        if not keys or len(keys) < AT_MOST:
-            raise KeyRingError(f"{camera} has no second key")
-        self._write(camera, keys[:1], replace=True)
+        self._write(camera, (self.ready(camera, Step.SETTLE) or ())[:1], replace=True)
 
     def revoke(self, camera: CameraId) -> None:
         """Nobody gets in as *camera*, whatever was in its file and whether it had one."""

@@ -73,7 +73,9 @@ def manhole_service(
     realm: Any = TerminalRealm()
     realm.sessionFactory = _Session
     realm.chainedProtocolFactory = lambda: _Terminal(_Manhole, namespace())
-    checker = SSHPublicKeyChecker(InMemorySSHKeyDB(_AuthorizedKeys(authorized_keys)))
+    keys = _AuthorizedKeys(authorized_keys)
+    keys[USER]  # a file that cannot be read is said now, too, and not only when somebody comes
+    checker = SSHPublicKeyChecker(InMemorySSHKeyDB(keys))
     factory = _Factory(Portal(realm, [checker]), host_key, reactor)
     service = _Service()
     strports.service(endpoint_description, factory, reactor=reactor).setServiceParent(service)

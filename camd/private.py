@@ -4,6 +4,7 @@ What is made belongs to the owner of the directory around it, so that what root 
 store of a daemon that is not root can be read by that daemon.
 """
 
+import errno
 import os
 import secrets
 from pathlib import Path
@@ -28,7 +29,8 @@ def private_directory(path: Path) -> None:
             os.mkdir(directory, mode)
         except FileExistsError:
             if not directory.is_dir():
-                raise
+                why = os.strerror(errno.ENOTDIR)
+                raise NotADirectoryError(errno.ENOTDIR, why, str(directory)) from None
             continue
         if os.geteuid() != 0:
             os.chmod(directory, mode)  # its owner cannot open it under every umask; root can

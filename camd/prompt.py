@@ -13,6 +13,8 @@ from typing import Any, NoReturn, Protocol
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
+from camd.plural import count
+
 
 class Fleet(Protocol):
     """Which cameras there are."""
@@ -118,7 +120,7 @@ class _Helpers:
         cameras = [camera for _, camera in sorted(self.house.fleet.cameras.items())]
         _print_table(_COLUMNS, [_row(camera, self.now()) for camera in cameras])
         connected = sum(bool(camera.connected) for camera in cameras)
-        print(f"{len(cameras)} camera{'' if len(cameras) == 1 else 's'}, {connected} connected")
+        print(f"{count(len(cameras), 'camera')}, {connected} connected")
 
     def show(self, id: str) -> None:
         """Everything about one camera."""
@@ -220,6 +222,8 @@ def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _word(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}".rstrip("0").rstrip(".")
     return str(value.value if isinstance(value, Enum) else value)
 
 

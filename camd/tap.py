@@ -119,7 +119,12 @@ def makeService(options: Options) -> IService:
         try:
             endpoint(reactor, description)
         except DoorError as error:
-            wants = f"an endpoint such as tcp:8940 ({error.__cause__ or error})"
+            why = error.__cause__ or error
+            wants = (
+                "a socket that systemd has handed over"
+                if description.startswith("systemd:") and isinstance(why, KeyError)
+                else f"an endpoint such as tcp:8940 ({why})"
+            )
             line = str(options.loaded.error(key, description, wants))
             options.wrong(line)
             raise SystemExit(f"camd: {line}") from None

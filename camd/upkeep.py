@@ -18,6 +18,7 @@ from camd.fleet import Fleet
 from camd.keys import KeyRing
 from camd.news import Item, Kind
 from camd.photo import CameraId
+from camd.plural import count
 from camd.store.catalog import Catalog
 from camd.store.entry import CameraState, Totals, milliseconds
 from camd.store.retention import Policies, Policy, SweepReport, sweep
@@ -131,8 +132,8 @@ class Upkeep:
             self._count_off(gone)
             if report.deleted:
                 log.info(
-                    "{count} photos were thinned out or deleted, {size} bytes",
-                    count=report.deleted, size=report.bytes,
+                    "{photos} thinned out or deleted, {size} bytes",
+                    photos=count(report.deleted, "photo"), size=report.bytes,
                 )  # fmt: skip
             if report.more and self.running():
                 self.reactor.callLater(NEXT_SWEEP, self.sweep)

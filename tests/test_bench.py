@@ -7,6 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from camd.bench.run import weight
 from camd.bench.yardstick import naive
 from tests.pictures import insects
 
@@ -51,6 +52,14 @@ class Bench(SynchronousTestCase):
         done = self.run_bench("--dir", "/nonexistent/camd")
         self.assertEqual(done.returncode, 2)
         self.assertIn("/nonexistent/camd", done.stderr)
+
+
+class Weight(SynchronousTestCase):
+    def test_few(self) -> None:
+        """A connection weighs something, or nobody knows what."""
+        self.assertEqual(weight(1000, 3000, 10), 200)
+        for full in (1000, 900):
+            self.assertIsNone(weight(1000, full, 10))
 
 
 class Yardstick(SynchronousTestCase):

@@ -201,6 +201,31 @@ class Check(StoreCase):
         self.assertEqual((list(report.unreadable), report.missing), ([FOLDER], []))
         self.assertEqual(self.stored(), [told])
 
+    def test_unlisted_camera(self) -> None:
+        """A camera's folder that cannot be listed is told; its photos are not taken for missing,
+        and the catalog goes on owing a rebuild until all has been seen."""
+        known, other, new = self.put(1), self.put(2, ORCHARD), self.put(3, day="2026-08-16")
+        self.catalog.add_many([known, other])
+        lists_again = self.fail_to_list(GREENHOUSE)
+        report = self.check(fix=True)
+        self.assertEqual(report.unreadable, {GREENHOUSE: "the disk fails"})
+        self.assertEqual((report.missing, report.faults), ([], 1))
+        self.assertEqual(self.stored(), [known, other])
+        self.assertTrue(self.catalog.rebuild_owed)
+        lists_again()
+        self.check(fix=True)
+        self.assertEqual(self.stored(), [known, other, new])
+        self.assertFalse(self.catalog.rebuild_owed)
+
+    def test_unlisted_day(self) -> None:
+        """A day's folder that cannot be listed is told, and all others are looked through."""
+        known, other = self.put(1), self.put(2, ORCHARD)
+        self.catalog.add_many([known])
+        self.fail_to_list(FOLDER)
+        report = self.check(fix=True)
+        self.assertEqual((report.unreadable, report.missing), ({FOLDER: "the disk fails"}, []))
+        self.assertEqual(self.stored(), [known, other])
+
     def test_everything(self) -> None:
         """All faults at once, flat photos among them, are mended in one run, and every byte
         that was in the store still is, but for leftovers."""

@@ -113,6 +113,8 @@ class Calling(CommandCase):
             ["revoke"],
             ["revoke", "x..y"],
             ["ls", "x", "--number", "0"],
+            ["ls", "x", "--number", "99999999999999999999"],
+            ["export", "csv", "x", "--most", "99999999999999999999"],
             ["check", "surplus"],
             ["token", "add", "grafana"],
             ["detect", "--aside", "--retry"],
@@ -194,6 +196,56 @@ class Calling(CommandCase):
         )
         self.assertEqual(done.stderr, b"")
 
+    def with_streams(self, redirected: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """The command, its streams as the shell has them by *redirected*."""
+        return subprocess.run(
+            ["sh", "-c", f'exec "$@" {redirected}', "sh", sys.executable, "-m", "camd", *arguments],
+            env={**os.environ, "PYTHONPATH": str(Path(camd.__file__).parents[1])},
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def test_closed_streams(self) -> None:
+        """What nobody hears is said to nobody, and the exit code is the same."""
+        self.in_store("enroll", "greenhouse-1")
+        store = ("--store", str(self.store))
+        for arguments, code in (
+            (("--version",), 0),
+            ((*store, "ls"), 0),
+            ((*store, "ls", "--json"), 0),
+            ((*store, "check"), 0),
+            ((*store, "enroll", "greenhouse-1"), 1),
+            (("nonsense",), 2),
+            ((), 2),
+        ):
+            for closed in (">&-", "<&- >&- 2>&-"):
+                done = self.with_streams(closed, *arguments)
+                self.assertEqual(done.returncode, code, (arguments, done.stderr))
+                self.assertNotIn("Traceback", done.stderr)
+
+    def test_full_streams(self) -> None:
+        """Output that finds no room is an error; a complaint that finds none leaves the code."""
+        done = self.with_streams(">/dev/full", "config")
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1), done.stderr)
+        self.assertEqual(self.with_streams("2>/dev/full", "nonsense").returncode, 2)
+
+    def test_other_names(self) -> None:
+        """A name that is no UTF-8 is told as it is, and a terminal that has not all signs is no
+        crash."""
+        name = b"tr\xe4ume".decode("utf-8", "surrogateescape")
+        done = subprocess.run(
+            [sys.executable, "-m", "camd", "--store", name, "enroll", "a"],
+            env={**os.environ, "PYTHONPATH": str(Path(camd.__file__).parents[1]),
+                 "PYTHONIOENCODING": "utf-8"},
+            cwd=self.directory, capture_output=True, timeout=60, check=False,
+        )  # fmt: skip
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertIn(b"tr\xe4ume", done.stdout)
+        self.does("--store", "träume", "config", PYTHONIOENCODING="ascii")
+
 
 class Keys(CommandCase):
     """Enrolling and revoking."""
@@ -258,6 +310,23 @@ class Keys(CommandCase):
         self.assertEqual(os.listdir(self.keys), [])
         self.fails(1, "--store", str(self.store), "revoke", "a", "--forget")
 
+    def test_no_store(self) -> None:
+        """What is about keys and tokens that are there makes no store, and says that there is
+        none."""
+        for arguments in (
+            ("revoke", "a"),
+            ("revoke", "a", "--forget"),
+            ("enroll", "a", "--rotate"),
+            ("enroll", "a", "--settle"),
+            ("enroll", "--renew"),
+            ("token", "ls"),
+            ("token", "rm", "grafana"),
+            ("password", "--remove"),
+        ):
+            line = self.fails(1, "--store", str(self.store), *arguments)
+            self.assertIn("there is no store at", line, arguments)
+        self.assertEqual(os.listdir(self.directory), [])
+
     def test_no_room(self) -> None:
         """A store that cannot be made is told in a line."""
         (self.directory / "file").write_text("")
@@ -285,6 +354,19 @@ class Keys(CommandCase):
         self.in_store("enroll", "--ca", "--force")
         self.assertNotEqual((tls / "ca.pem").read_bytes(), ca)
         self.fails(1, "--store", str(self.store), "enroll", "--ca", "--force", "--host", "a b")
+
+    def test_ca_and_camera(self) -> None:
+        """A CA and a key are made together, or, where the camera has one already, neither."""
+        self.in_store("enroll", "a")
+        store = ("--store", str(self.store))
+        tls = self.store / ".camd" / "tls"
+        self.assertIn("--rotate", self.fails(1, *store, "enroll", "--ca", "a"))
+        self.fails(1, *store, "enroll", "--ca", "a", "--settle")
+        self.assertFalse(tls.exists())
+        text = self.in_store("enroll", "--ca", "b")
+        self.assertIn("[tls]", text)
+        self.assertRegex(text, r"(?m)^  cam +b$")
+        self.assertTrue((tls / "ca.pem").exists())
 
 
 class Photos(CommandCase):

@@ -357,6 +357,10 @@ class MistakesTests(FilesTestCase):
             ('listen = ["tcp:1", 5]', "listen[#2]: got 5, wants text"),
             ("[times]\nline = 0", "times.line: got 0, wants a duration of 1 ms or more"),
             (
+                "[web]\nlogin_attempts = 99999999999999999999",
+                "web.login_attempts: got a huge number, wants 1 to 1000000000000",
+            ),
+            (
                 '[store]\nremember = "29 d"',
                 'store.remember: got "29 d", wants a duration of 30 d or more',
             ),

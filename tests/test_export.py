@@ -581,6 +581,14 @@ class Making(ExportCase):
         self.assertEqual(sum(facts["sides"].values()), 24)
         self.assertEqual(facts["things"], {"by_person": 1, "by_model": 46})
 
+    def test_card_of_one(self) -> None:
+        """One photo is no photos."""
+        self.export(self.yolo, choice=Choice(cameras=(GREENHOUSE,), most=1))
+        text = (self.target / "README.md").read_text()
+        for part in ("# 1 photo of 1 camera, ", "in 1 night of a camera", " of 1 photo; on "):
+            self.assertIn(part, text)
+        self.assertNotRegex(text, r"\b1 [a-z]+s\b")
+
     def test_interrupted(self) -> None:
         """Stopped half-way nothing is left, and what was there before still is."""
 
@@ -712,6 +720,10 @@ class Commands(DataSetCase, CommandCase):
             (2, ("yolo", target, "--since", "soon"), "a date"),
             (2, ("csv", target, "--since", "1d", "--until", "2d"), "not before --until"),
             (2, ("yolo", target, "--val", "1.5"), "--val"),
+            (2, ("yolo", target, "--val", "nan"), "--val"),
+            (2, ("yolo", target, "--background", "nan"), "--background"),
+            (2, ("csv", target, "--least-score", "nan"), "--least-score"),
+            (1, ("csv", "/", "--force"), "has the store in it"),
             (1, ("yolo", target, "--confirmed"), "no photo"),
             (1, ("yolo", str(self.root / "x")), "within the store"),
             (1, ("camtrap-dp", target, "--at", "greenhouse-1=1,2"), f"where {ORCHARD} stands"),
@@ -721,4 +733,9 @@ class Commands(DataSetCase, CommandCase):
         ):
             self.assertIn(part, self.told(code, "--store", str(self.root), "export", *arguments))
         self.assertIn("no store", self.told(1, "--store", target, "export", "csv", target))
+        circle = self.directory / "circle"
+        circle.symlink_to(circle)
+        self.assertIn("circle", self.told(1, "--store", str(self.root), "export", "csv",
+                                          str(circle), "--force"))  # fmt: skip
+        circle.unlink()
         self.assertEqual(os.listdir(self.directory), ["photos"])

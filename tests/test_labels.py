@@ -439,7 +439,7 @@ class Commands(LabelsCase, CommandCase):
         self.assertIn("2 photos, 2 things would be said", said)
         self.assertEqual(self.known(1), ((), False))
         said = self.in_store("import", "labels", "labels")
-        for part in ("2 photos, 2 things said", "unknown     moon.txt", "1 outlines"):
+        for part in ("2 photos, 2 things said", "unknown     moon.txt", "1 outline became"):
             self.assertIn(part, said)
         self.assertEqual(self.known(1), ((Annotation("whitefly", box(0.25)),), True))
         self.assertIn("2 photos were known", self.told(0, *at))

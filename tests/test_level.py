@@ -4,7 +4,9 @@ import errno
 import os
 import threading
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -76,6 +78,19 @@ class StoreCase(SynchronousTestCase):
     def stored(self) -> list[Receipt]:
         """Every photo that is there, by the catalog, oldest first."""
         return [e.receipt(again=False) for e in self.catalog.photos(newest_first=False)]
+
+    def fail_to_list(self, folder: str) -> Callable[[], None]:
+        """The folder *folder* cannot be listed, until what this gives is called."""
+        scandir = os.scandir
+        inode = (self.root / folder).stat().st_ino
+
+        def listed(path: Any) -> Any:
+            if os.stat(path).st_ino == inode:
+                raise OSError(errno.EIO, "the disk fails", folder)
+            return scandir(path)
+
+        patch = self.patch(os, "scandir", listed)
+        return patch.restore
 
     def tree(self) -> dict[str, bytes]:
         """Every file of the store, but for camd's own."""
@@ -397,7 +412,29 @@ class Rebuild(StoreCase):
             (self.root / path).mkdir(parents=True)
         (self.root / "linked").symlink_to("orchard")
         (self.root / "orchard" / "2026-08-17").symlink_to(DAY)
-        self.assertEqual(find_folders(self.root), ["", FOLDER, f"orchard/{DAY}"])
+        self.assertEqual(
+            find_folders(self.root, lambda *told: self.fail(str(told))),
+            ["", FOLDER, f"orchard/{DAY}"],
+        )
+
+    def test_unlisted_camera(self) -> None:
+        """A camera whose folders cannot be listed is told, and owed: at the next start the whole
+        store is looked through again, and its photos are found."""
+        one, other = self.put(1), self.put(2, ORCHARD)
+        dirty = DirtyList(self.root / ".camd" / "dirty")
+        self.addCleanup(dirty.close)
+        lists_again = self.fail_to_list(GREENHOUSE)
+        report = rebuild(self.root, self.catalog, measure)
+        self.assertEqual(report.unreadable, [f"{GREENHOUSE}: the disk fails"])
+        self.assertEqual(self.stored(), [other])
+        dirty.owed = frozenset(report.owed)
+        dirty.clear()
+        lists_again()
+        again = DirtyList(self.root / ".camd" / "dirty")
+        self.addCleanup(again.close)
+        self.assertFalse(again.whole)
+        rebuild(self.root, self.catalog, measure)
+        self.assertEqual(self.stored(), [one, other])
 
     def test_no_way_through_links(self) -> None:
         """No folder is opened through a link, be it the last part of the path or the first."""

@@ -22,9 +22,11 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import Clock
+from twisted.logger import formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from camd import manhole
 from camd.manhole import ManholeError, helpers, host_key, manhole_service
 
 SSH = shutil.which("ssh")
@@ -265,6 +267,15 @@ class Door(ManholeCase):
         before = self.host_key.read_bytes()
         self.assertEqual(host_key(self.host_key).sshType(), b"ssh-ed25519")
         self.assertEqual(self.host_key.read_bytes(), before)
+
+    def test_no_keys(self) -> None:
+        """A file of keys that cannot be read is said when the manhole is made, not only when
+        somebody comes."""
+        said: list[str] = []
+        self.patch(manhole.log, "observer", lambda event: said.append(formatEvent(event)))
+        manhole_service(self.endpoint, self.directory / "none", self.host_key, self.names, reactor)
+        self.assertEqual(len(said), 1, said)
+        self.assertIn("none cannot be read, so nobody gets into the manhole", said[0])
 
     def test_taken_port(self) -> None:
         """A port that is taken is an error at the start, in a line."""

@@ -823,11 +823,20 @@ class Planning(SynchronousTestCase):
     def test_command_line(self) -> None:
         """What is wrong on the command line is said in a line, before any board starts."""
         run = CliRunner()
+        empty = self.mktemp()
+        os.mkdir(empty)
         for arguments, said in (
             (["--tls"], "--ca"),
             (["--interval", "soon"], "duration"),
             (["--faults", "tired"], "tired"),
-            (["--key-dir", "/nonexistent-camd"], "no camera's key"),
+            (["--key-dir", empty], "no camera's key"),
+            (["--keys", "/dev/null"], "no camera's key"),
+            (["--ca", "ca.pem"], "--tls"),
+            (["--proto", "v1", "--sleep"], "--sleep"),
+            (["--proto", "v2", "--reconnect"], "--reconnect"),
+            (["--boards", "1000000"], "--boards"),
+            (["--verify", "/nonexistent-camd"], "/nonexistent-camd"),
+            (["x" * 80], "neither a name nor an address"),
         ):
             result = run.invoke(simulate, arguments)
             self.assertNotEqual(result.exit_code, 0)

@@ -398,11 +398,11 @@ class Films(SynchronousTestCase):
         """Without photos, or without one that can be shown, there is no film."""
         paths = put(self.root, [NOON, NOON + 1], [plain(1), plain(2)])
         self.fails("no photo of trap-1 from that time", since_ms=(NOON + 9) * 1000)
-        self.fails("none of the 2 photos can be shown: 2 dark", skip_dark=True)
-        self.fails("all of the 2 photos are dark or broken", skip_dark=True, length=5.0)
+        self.fails("of 2 photos none can be shown: 2 dark", skip_dark=True)
+        self.fails("2 photos, and nothing but dark or broken ones", skip_dark=True, length=5.0)
         for path in paths:
             path.unlink()
-        self.fails("none of the 2 photos can be shown: 2 gone", length=5.0)
+        self.fails("of 2 photos none can be shown: 2 gone", length=5.0)
 
     def test_too_long(self) -> None:
         """Beyond what is allowed it is not begun."""

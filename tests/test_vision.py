@@ -299,6 +299,29 @@ class HeadTests(SynchronousTestCase):
         halves = [(*row[:4], row[4] / 2, row[5]) for row in wanted]
         self.assertEqual(rows(boxes_of(Head.OBJECTNESS, objectness, 0.25, 0.7, 300)), halves)
 
+    def test_classes_that_are_one(self) -> None:
+        """One thing that is of two classes which are one is one thing, whatever the head; classes
+        that the network has not got are nothing."""
+        alike = np.array([0, 1, 1])
+        free = np.array(
+            [[10, 11, 50], [10, 10, 40], [8, 8, 20], [6, 6, 10],
+             [0.1, 0.1, 0.1], [0.9, 0.1, 0.1], [0.1, 0.7, 0.8]], np.float32,
+        )[None]  # fmt: skip
+        objectness = np.concatenate(
+            (free[:, :4], np.ones((1, 1, 3), np.float32), free[:, 4:]), axis=1
+        ).transpose(0, 2, 1)
+        once = np.array(
+            [[6, 7, 14, 13, 0.9, 1], [7, 7, 15, 13, 0.7, 2], [40, 35, 60, 45, 0.8, 2],
+             [1, 1, 9, 9, 0.6, 3], [1, 1, 9, 9, 0.6, -1]], np.float32
+        )[None]  # fmt: skip
+        wanted = [(6, 7, 14, 13, 0.9, 1), (40, 35, 60, 45, 0.8, 1)]
+        for head, output in (
+            (Head.ANCHOR_FREE, free), (Head.OBJECTNESS, objectness), (Head.END_TO_END, once),
+        ):  # fmt: skip
+            self.assertEqual(
+                rows(boxes_of(head, output, 0.25, 0.6, 300, alike=alike)), wanted, head
+            )
+
     def test_nothing(self) -> None:
         """Where nothing is sure enough there are no boxes; what is no number is not sure."""
         for head, shape in (

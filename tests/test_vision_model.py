@@ -88,6 +88,20 @@ class LoadTests(ModelCase):
         self.assertEqual(load(path, classes=["x", "y"]).classes, ("x", "y"))
         self.assertIn("does not go with 3 classes", self.refused(path, classes=["x", "y", "z"]))
 
+    def test_one_name_for_two(self) -> None:
+        """Classes that have the same name are one class, and one thing is counted once."""
+        path = build(self.path(), names=("a", "b", "c"), size=SIZE)
+        model = load(path, classes=["pest", "bee", "pest"])
+        self.assertEqual(model.classes, ("pest", "bee"))
+        found = Looker(model).look(insects(3), DETECT).detections or ()
+        renamed = {"a": "pest", "b": "bee", "c": "pest"}
+        apart = Looker(load(path)).look(insects(3), DETECT).detections or ()
+        self.assertIn("pest", {thing.label for thing in found})
+        self.assertEqual(
+            {(renamed[thing.label], thing.box) for thing in apart},
+            {(thing.label, thing.box) for thing in found},
+        )
+
     def test_names_of_all_kinds(self) -> None:
         """A list is as good as a dictionary, digits in quotes are numbers."""
         for names in ("['a', 'b']", "{0: 'a', 1: 'b'}", "{'1': 'b', '0': 'a'}"):

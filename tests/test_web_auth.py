@@ -2,23 +2,31 @@
 
 import json
 import socket
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.web.test.requesthelper import DummyChannel
 
 from camd.access import AccessError, May, Password, Tokens
 from camd.config import Config
 from camd.config.doors import WebConfig
+from camd.private import write_private
 from camd.store.folders import OWN
+from camd.web import auth
 from camd.web.answers import Answer
 from camd.web.auth import Wrongs
 from camd.web.server import IDLE, Request, Site
+from camd.workers import Workers
 from tests.e2e_daemon import until
 from tests.patience import true
 from tests.web_client import BOOT, Client, WebCase, port_of
@@ -97,6 +105,45 @@ class AccessTests(SynchronousTestCase):
         for host in range(30):
             wrongs.tried(f"192.0.2.{host}")
         self.assertGreater(wrongs.wait("192.0.2.200"), 0)
+
+
+class SigningOutTests(SynchronousTestCase):
+    """The list of the sessions that are over."""
+
+    def test_in_a_thread(self) -> None:
+        """It is written by nobody who has other things to do, one after the other, and the last
+        one holds all."""
+        directory = Path(self.mktemp())
+        directory.mkdir(parents=True)
+        calls: SimpleQueue[Callable[[], object]] = SimpleQueue()
+        workers = Workers("proofs", 2, lambda: 10, calls.put)
+        self.addCleanup(workers.stop, 30.0)
+        writers: list[str] = []
+
+        def noted(*arguments: Any, **options: Any) -> None:
+            writers.append(threading.current_thread().name)
+            write_private(*arguments, **options)
+
+        self.patch(auth, "write_private", noted)
+        guard = auth.Guard(directory, Config, time.time, workers, workers)
+        ended = [
+            Deferred.fromCoroutine(guard.end(Request(DummyChannel()), auth.Who(frozenset(), name)))
+            for name in ("one", "two")
+        ]
+        for each in ended:
+            calls.get(timeout=60)()
+            self.assertIsNone(self.successResultOf(each))
+        self.assertNotIn(threading.current_thread().name, writers)
+        lines = (directory / auth.ENDED_FILE).read_text().splitlines()
+        self.assertEqual([line.split()[1] for line in lines], ["one", "two"])
+
+    def test_too_much_waits(self) -> None:
+        """Where nobody can write it, the session is over all the same."""
+        workers = Workers("proofs", 1, lambda: 0, lambda call: None)
+        guard = auth.Guard(Path(self.mktemp()), Config, time.time, workers, workers)
+        who = auth.Who(frozenset(), "one", None, None)
+        self.successResultOf(Deferred.fromCoroutine(guard.end(Request(DummyChannel()), who)))
+        self.assertFalse(guard.still(who))
 
 
 class PasswordTests(WebCase):

@@ -168,8 +168,9 @@ def measure(where: Path, boards: int, size: str, seconds: float, pin: bool) -> F
     )
 
 
-def connection_memory(where: Path, connections: int) -> tuple[int, int]:
-    """Resident bytes of an idle daemon, and bytes more for each idle v2 connection."""
+def connection_memory(where: Path, connections: int) -> tuple[int, int | None]:
+    """Resident bytes of an idle daemon, and bytes more for each idle v2 connection, as by
+    `weight`."""
     with daemon(where, None) as running:
         idle = running.memory
         load = subprocess.Popen(
@@ -185,7 +186,13 @@ def connection_memory(where: Path, connections: int) -> tuple[int, int]:
         finally:
             load.kill()
             load.communicate()
-    return idle, round((full - idle) / connections)
+    return idle, weight(idle, full, connections)
+
+
+def weight(idle: int, full: int, connections: int) -> int | None:
+    """Bytes a connection; None where they are so few that they are lost in what a daemon takes
+    and gives back anyway."""
+    return round((full - idle) / connections) if full > idle else None
 
 
 _LOAD = (sys.executable, "-m", "camd.bench.load")

@@ -1,4 +1,4 @@
-"""How far a long command has come, and how much it was, for whoever watches."""
+"""How far a long command has come, for whoever watches."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,8 +28,3 @@ def bar(expected: int) -> Iterator[Update]:
     ) as progress:
         task = progress.add_task("", total=expected or None)
         yield lambda done, what="": progress.update(task, completed=done, description=what)
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """``1 photo``, ``2,000 photos``."""
-    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"

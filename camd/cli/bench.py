@@ -10,7 +10,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from camd.bench.run import BenchError, Figures, connection_memory, measure
+from camd.cli.settings import Real
 from camd.pictures import FRAMESIZES, PicturesUnavailableError
+from camd.plural import count
 
 
 @click.command()
@@ -18,7 +20,7 @@ from camd.pictures import FRAMESIZES, PicturesUnavailableError
               show_default=True, help="At once; may be repeated.")  # fmt: skip
 @click.option("--size", type=click.Choice(sorted(FRAMESIZES)), multiple=True, default=("vga",),
               show_default=True, help="Of their photos; may be repeated.")  # fmt: skip
-@click.option("--seconds", type=click.FloatRange(1, 600), default=4.0, show_default=True,
+@click.option("--seconds", type=Real(1, 600), default=4.0, show_default=True,
               help="For each load.")  # fmt: skip
 @click.option("--connections", type=click.IntRange(0, 10_000), default=1000, show_default=True,
               help="Idle ones, to weigh; 0 leaves that out.")  # fmt: skip
@@ -40,7 +42,7 @@ def bench(
     processor time a photo, memory a connection. The yardstick is a program that makes one photo
     after the other durable, on the same disk in the same run."""
     figures: list[Figures] = []
-    memory: tuple[int, int] | None = None
+    memory: tuple[int, int | None] | None = None
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     try:
         console = Console(stderr=True)
@@ -50,10 +52,10 @@ def bench(
             task = progress.add_task("")
             for name in size:
                 for number in boards:
-                    progress.update(task, description=f"{number} boards, {name}")
+                    progress.update(task, description=f"{count(number, 'board')}, {name}")
                     figures.append(measure(where, number, name, seconds, pin))
             if connections:
-                progress.update(task, description=f"{connections} idle connections")
+                progress.update(task, description=count(connections, "idle connection"))
                 memory = connection_memory(where, connections)
     except (BenchError, PicturesUnavailableError) as error:
         raise click.ClickException(str(error)) from None
@@ -65,7 +67,12 @@ def bench(
     Console().print(_table(figures))
     if memory is not None:
         idle, each = memory
-        click.echo(f"memory: {idle / 1e6:.1f} MB idle, {each} bytes a connection")
+        weight = (
+            "too few connections to weigh"
+            if each is None
+            else f"{count(each, 'byte')} a connection"
+        )
+        click.echo(f"memory: {idle / 1e6:.1f} MB idle, {weight}")
 
 
 def _table(figures: list[Figures]) -> Table:

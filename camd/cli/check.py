@@ -1,6 +1,5 @@
 """``camd check``: every photo of the store against the catalog, and back."""
 
-import fcntl
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -9,9 +8,11 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from camd.cli.bar import bar, count
+from camd.cli.bar import bar
+from camd.cli.restart import is_locked
 from camd.cli.settings import configured, existing_store, own_directory, plain_errors
 from camd.config import Loaded
+from camd.plural import count
 from camd.store.annotations import AnnotationJournal
 from camd.store.catalog import Catalog, CatalogDamagedError
 from camd.store.check import CheckReport
@@ -52,7 +53,7 @@ def check(loaded: Loaded, fix: bool) -> int:
         if fix:
             AnnotationJournal(root).catch_up(catalog, anew=bool(report.unknown))
             catalog.checkpoint()
-        elif _in_use(own_directory(loaded)):
+        elif is_locked(own_directory(loaded) / "lock"):
             _without_new(report, root, started - _ON_ITS_WAY)
     _tell(report, fix)
     wrong = len(report.unreadable) + len(report.database) if fix else report.faults
@@ -69,19 +70,6 @@ def _locked(root: Path, own: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _in_use(own: Path) -> bool:
-    """Whether a camd is running on the store."""
-    try:
-        with (own / "lock").open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-    except FileNotFoundError:
-        pass
-    return False
 
 
 def _open(own: Path, fix: bool, stack: ExitStack) -> Catalog:

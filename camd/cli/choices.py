@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from camd.cli.settings import MOST, Real
 from camd.config import Loaded
 from camd.export.choice import Choice, ZoneOf
 from camd.findings import Flag, parse_class
@@ -32,11 +33,12 @@ _OPTIONS = (
     click.option("--starred", is_flag=True, help="Only photos with a star."),
     click.option("--flagged/--no-flagged", default=None, help="With all that are dark, blurred, "
                  "broken…, or without any; else only the broken are left out."),
-    click.option("--least-score", type=click.FloatRange(0, 1), default=0.0, metavar="0…1",
+    click.option("--least-score", type=Real(0, 1), default=0.0, metavar="0…1",
                  help="Of a model's, only what it is so sure of."),
-    click.option("--every", type=click.IntRange(1), default=1, metavar="N", help="One photo in N."),
-    click.option("--most", type=click.IntRange(1), metavar="N", help="At most N photos, evenly "
-                 "over cameras and nights."),
+    click.option("--every", type=click.IntRange(1, MOST), default=1, metavar="N",
+                 help="One photo in N."),
+    click.option("--most", type=click.IntRange(1, MOST), metavar="N",
+                 help="At most N photos, evenly over cameras and nights."),
 )  # fmt: skip
 
 

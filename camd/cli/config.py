@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from typing import Any
 
 import click
 
@@ -21,8 +22,7 @@ def config(loaded: Loaded, as_json: bool) -> None:
     origins = {key: _origin(key, loaded.origin) for key in values}
     if as_json:
         tree = {
-            key: {"value": tomllib.loads(f"value = {text}")["value"], "origin": origins[key]}
-            for key, text in values.items()
+            key: {"value": _value(text), "origin": origins[key]} for key, text in values.items()
         }
         click.echo(json.dumps(tree, indent=2, ensure_ascii=False))
         return
@@ -30,6 +30,14 @@ def config(loaded: Loaded, as_json: bool) -> None:
     width = min(60, max(map(len, lines.values())))
     for key, line in lines.items():
         click.echo(f"{line:<{width}}  # {origins[key]}")
+
+
+def _value(text: str) -> Any:
+    """The value that stands so in the file, where a path may be one that no file can have."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return tomllib.loads(f"value = {text}")["value"]
 
 
 def _origin(key: str, origins: dict[str, str]) -> str:

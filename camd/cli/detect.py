@@ -17,7 +17,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from camd.cli.bar import count
 from camd.cli.settings import configured, existing_catalog, existing_store, plain_errors
 from camd.config import Config, Loaded
 from camd.detect.crew import Rules
@@ -25,6 +24,7 @@ from camd.detect.rerun import Range, Rerun, UnableError
 from camd.detect.terms import Outfit, Terms
 from camd.detect.worker import spawner
 from camd.photo import CameraId
+from camd.plural import count
 from camd.store.catalog import Catalog
 from camd.store.findings_writer import FindingsWriter
 from camd.store.schema import CatalogError

@@ -3,15 +3,17 @@
 import importlib
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 from attrs import frozen
 
 from camd.authority import AuthorityError, create, own_addresses, own_hosts, renew
-from camd.cli.settings import camera_id, configured, key_ring, own_directory
+from camd.cli.settings import camera_id, configured, existing_store, key_ring, own_directory
 from camd.config import Loaded
-from camd.keys import KeyRing, KeyRingError
+from camd.keys import KeyRing, KeyRingError, Step
 from camd.photo import CameraId
 
 _TCP = re.compile(r"(?:^|:)(?:tcp6?|ssl):(?:port=)?([0-9]{1,5})(?=:|$)")
@@ -56,19 +58,24 @@ def enroll(
     """
     _sensible(camera, bare=bare, rotate=rotate, settle=settle, qr=qr, ca=ca, renewed=renewed,
               force=force)  # fmt: skip
+    step = Step.SETTLE if settle else Step.ROTATE if rotate else Step.ENROLL
+    if renewed or step is not Step.ENROLL:
+        existing_store(loaded)
+    ring = key_ring(loaded)
+    if camera is not None:
+        # Before a CA is made: all of it is done, or nothing.
+        with _ways_out(ring, camera, step):
+            ring.ready(camera, step)
     if ca or renewed:
         _certify(own_directory(loaded) / "tls", hosts, renewed=renewed, force=force)
     if camera is None:
         return
-    ring = key_ring(loaded)
-    try:
+    with _ways_out(ring, camera, step):
         if settle:
             ring.settle(camera)
             click.echo(f"Only the newer key of {camera} is valid.")
             return
         key = ring.rotate(camera) if rotate else ring.enroll(camera)
-    except KeyRingError as error:
-        raise click.ClickException(f"{error}{_way_out(ring, camera, rotate)}") from error
     if bare:
         click.echo(key.hex())
         return
@@ -106,13 +113,19 @@ def _sensible(camera: CameraId | None, **flags: bool) -> None:
         raise click.UsageError("--force goes with --ca only")
 
 
-def _way_out(ring: KeyRing, camera: CameraId, rotate: bool) -> str:
-    keys = ring.keys_of(camera)
-    if not keys:
-        return ""
-    if len(keys) > 1:
-        return f": camd enroll {camera} --settle" if rotate else ""
-    return "" if rotate else "; --rotate gives it a second one"
+@contextmanager
+def _ways_out(ring: KeyRing, camera: CameraId, step: Step) -> Iterator[None]:
+    """What is wrong with a camera's keys is told along with what can be done."""
+    try:
+        yield
+    except KeyRingError as error:
+        way_out = ""
+        if keys := ring.keys_of(camera):
+            if len(keys) > 1:
+                way_out = f": camd enroll {camera} --settle" if step is Step.ROTATE else ""
+            elif step is Step.ENROLL:
+                way_out = "; --rotate gives it a second one"
+        raise click.ClickException(f"{error}{way_out}") from error
 
 
 # ---- what a board needs

@@ -1,6 +1,7 @@
 """``camd export``: photos and what is on them, as a data set for other tools."""
 
 import functools
+import os
 import shlex
 import signal
 import sys
@@ -13,9 +14,10 @@ from typing import Any
 import click
 from attrs import frozen
 
-from camd.cli.bar import bar, count
+from camd.cli.bar import bar
 from camd.cli.choices import choice_of, choosing, zones
 from camd.cli.settings import (
+    Real,
     configured,
     existing_catalog,
     existing_store,
@@ -34,6 +36,7 @@ from camd.export.tables import TablesForm
 from camd.export.yolo import YoloForm
 from camd.findings import parse_class
 from camd.photo import CameraId
+from camd.plural import count
 from camd.store.catalog import CatalogReader
 from camd.store.findings import FindingsReader
 
@@ -97,13 +100,13 @@ _link = click.option(
 def _splitting(share: float) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """The options by which a data set has two sides, and says something of nothing."""
     options = (
-        click.option("--val", type=click.FloatRange(0, 0.9), default=share, show_default=True,
+        click.option("--val", type=Real(0, 0.9), default=share, show_default=True,
                      metavar="0…0.9", help="How much is for validation."),
         click.option("--split", "by", type=click.Choice(["night", "camera"]), default="night",
                      show_default=True, help="What is not parted: a camera's night, or all of "
                      "a camera."),
         click.option("--seed", type=int, default=0, help="Another one draws other nights."),
-        click.option("--background", type=click.FloatRange(0, 0.9), default=0.1,
+        click.option("--background", type=Real(0, 0.9), default=0.1,
                      show_default=True, metavar="0…0.9", help="How much may be photos with "
                      "nothing on them, by a person's word."),
         click.option("--believe-empty", is_flag=True, help="By a model's word, too."),
@@ -135,7 +138,7 @@ def _make(order: _Order, form: str, form_of: Callable[[Path, Chosen, _Tools], Fo
         choice = choice_of(order.wishes, catalog, zone_of, **order.more)
         placer = stack.enter_context(closing(Placer(root, order.link or "copy")))
         tools = _Tools(catalog, choice, zone_of, placer, now)
-        target = order.target.resolve()
+        target = _real(order.target)
         room = room_for(order.loaded, root, target)
         wanted = Wanted(target, choice, order.split, order.force, room)
         try:
@@ -149,11 +152,16 @@ def _make(order: _Order, form: str, form_of: Callable[[Path, Chosen, _Tools], Fo
     _tell(order.target, numbers, placer)
 
 
+def _real(target: Path) -> Path:
+    """Where *target* lies in truth; a link that leads round in a circle is left as it is."""
+    return Path(os.path.realpath(target))
+
+
 def _tell(target: Path, numbers: Numbers, placer: Placer) -> None:
     if placer.why_copied:
         click.echo(
             f"camd: no hard links can be made there ({placer.why_copied}); "
-            f"{placer.copied:,} photos were copied",
+            f"{count(placer.copied, 'photo')} copied",
             err=True,
         )
     sides = ", ".join(f"{number:,} {side}" for side, number in sorted(numbers.sides.items()))
@@ -178,7 +186,7 @@ def yolo(loaded: Loaded, /, **wanted: Any) -> None:
     order = _sided(loaded, **wanted)
 
     def form_of(folder: Path, chosen: Chosen, tools: _Tools) -> Form:
-        return YoloForm(folder, order.target.resolve(), chosen.names, chosen.sides, tools.placer)
+        return YoloForm(folder, _real(order.target), chosen.names, chosen.sides, tools.placer)
 
     _make(order, "yolo", form_of)
 

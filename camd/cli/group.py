@@ -4,11 +4,10 @@ An error is one line: ``camd: `` and what is wrong. Exit codes: 0 done, 1 failed
 wrongly, 78 the configuration is wrong.
 """
 
-import errno
 import importlib
-import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import click
 from attrs import frozen
 
 from camd import __version__
+from camd.cli.streams import give_up, make_ready
 from camd.config.mistakes import ConfigError
 
 DONE, FAILED, USAGE, BAD_CONFIG = 0, 1, 2, 78
@@ -92,16 +92,27 @@ def camd(ctx: click.Context, config: Path | None, store: str | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. :returns: the exit code."""
+    make_ready()
+    try:
+        return _run(sys.argv[1:] if arguments is None else arguments)
+    except BrokenPipeError:
+        # Nobody reads any more, as in "camd ls | head": nothing is wrong.
+        give_up()
+        return FAILED
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         result: Any = camd.main(
-            list(sys.argv[1:] if arguments is None else arguments),
+            list(arguments),
             prog_name="camd",
             standalone_mode=False,
         )
         sys.stdout.flush()
     except click.UsageError as error:
         usage = f"{error.ctx.command_path} --help" if error.ctx is not None else "camd --help"
-        return _fail(f"{error.format_message().rstrip('.')}; see {usage}", USAGE)
+        said = error.format_message().rstrip(".")
+        return _fail(f"{said}{' See' if said.endswith('?') else '; see'} {usage}", USAGE)
     except click.ClickException as error:
         return _fail(error.format_message(), FAILED)
     except click.Abort:
@@ -110,12 +121,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for mistake in error.mistakes:
             _fail(str(mistake), BAD_CONFIG)
         return BAD_CONFIG
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        if error.errno == errno.EPIPE:
-            # Nobody reads any more, as in "camd ls | head": nothing is wrong, and Python must
-            # not try to flush once more.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return FAILED
         where = f"{error.filename}: " if error.filename is not None else ""
         return _fail(f"{where}{error.strerror or error}", FAILED)
     return result if isinstance(result, int) else DONE
@@ -123,5 +131,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _fail(text: str, code: int) -> int:
     line = " ".join(text.split())
-    print(f"camd: {line}", file=sys.stderr)
+    with suppress(OSError):  # the exit code tells it as well
+        print(f"camd: {line}", file=sys.stderr, flush=True)
     return code

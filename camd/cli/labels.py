@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from camd.cli.bar import Update, bar, count
+from camd.cli.bar import Update, bar
 from camd.cli.settings import configured, existing_catalog, existing_store, plain_errors
 from camd.config import Loaded
 from camd.labels.classes import find_classes
@@ -15,6 +15,7 @@ from camd.labels.hearing import Find, Heard
 from camd.labels.photos import Photos
 from camd.labels.taking import News, gather, take
 from camd.labels.yolo import is_yolo, read_yolo
+from camd.plural import count
 from camd.store.catalog import Catalog
 from camd.store.entry import Entry
 
@@ -119,17 +120,33 @@ def _tell(heard: Heard, news: News, there: int, dry_run: bool) -> None:
         click.echo(f"unknown     and {len(heard.unknown) - SHOWN:,} more")
     verb = "would be said" if dry_run else "said"
     click.echo(f"{count(there, 'photo')}, {count(news.things, 'thing')} {verb} to be on them")
-    for number, what in (
-        (news.replaced, "of them had been spoken of before: that is replaced"),
-        (news.same, "photos were known to be so"),
-        (news.bare, "photos without a label are left alone; --empty says nothing is on them"),
-        (heard.outlines, "outlines became the boxes around them"),
-        (heard.crowds, "labels of crowds are left out"),
-        (len(heard.unknown), "names are of no photo of this store"),
-        (len(heard.mistakes), "mistakes; those photos are left alone"),
+    for number, one, several in (
+        (news.replaced, "of them had been spoken of before: that is replaced", ""),
+        (news.same, "photo was known to be so", "photos were known to be so"),
+        (
+            news.bare,
+            "photo without a label is left alone; --empty says nothing is on it",
+            "photos without a label are left alone; --empty says nothing is on them",
+        ),
+        (
+            heard.outlines,
+            "outline became the box around it",
+            "outlines became the boxes around them",
+        ),
+        (heard.crowds, "label of a crowd is left out", "labels of crowds are left out"),
+        (
+            len(heard.unknown),
+            "name is of no photo of this store",
+            "names are of no photo of this store",
+        ),
+        (
+            len(heard.mistakes),
+            "mistake; that photo is left alone",
+            "mistakes; those photos are left alone",
+        ),
     ):
         if number:
-            click.echo(f"{number:,} {what}")
+            click.echo(count(number, one, several or one))
 
 
 def _printable(text: str) -> str:

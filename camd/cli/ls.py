@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from camd.cli.settings import (
+    MOST,
     any_camera,
     configured,
     existing_store,
@@ -34,7 +36,7 @@ _UNREAD = "?"
 @click.command()
 @click.argument("camera", required=False, callback=any_camera)
 @click.option(
-    "-n", "--number", type=click.IntRange(min=1), default=20, help="How many photos (20)."
+    "-n", "--number", type=click.IntRange(1, MOST), default=20, help="How many photos (20)."
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @configured
@@ -47,7 +49,7 @@ def ls(loaded: Loaded, camera: CameraId | None, number: int, as_json: bool) -> N
     catalog = own_directory(loaded) / "catalog.sqlite"
     with plain_errors():
         if camera is None:
-            _cameras(_each_camera(catalog, key_ring(loaded, aloud=True)), as_json)
+            _cameras(_each_camera(catalog, lambda: key_ring(loaded, aloud=True)), as_json)
         else:
             photos = _photos(catalog, camera, number)
             if not photos and key_ring(loaded).keys_of(camera) is None:
@@ -68,7 +70,7 @@ class _Line:
     key: str
 
 
-def _each_camera(catalog: Path, ring: KeyRing) -> list[_Line]:
+def _each_camera(catalog: Path, keys: Callable[[], KeyRing]) -> list[_Line]:
     totals: dict[CameraId, Totals] = {}
     newest: dict[CameraId, int] = {}
     if catalog.exists():
@@ -78,6 +80,7 @@ def _each_camera(catalog: Path, ring: KeyRing) -> list[_Line]:
                 entry = reader.latest(camera)
                 if entry is not None:
                     newest[camera] = entry.taken_ms
+    ring = keys()
     try:
         keyed, readable = ring.cameras(), True
     except OSError:

@@ -7,7 +7,7 @@ from getpass import GetPassWarning
 import click
 
 from camd.access import AccessError, Password
-from camd.cli.settings import configured, own_directory
+from camd.cli.settings import configured, existing_store, own_directory
 from camd.config import Loaded
 from camd.private import private_directory
 
@@ -25,6 +25,7 @@ def password(loaded: Loaded, from_stdin: bool, remove: bool) -> None:
         raise click.UsageError("--remove takes no password")
     known = Password(own_directory(loaded))
     if remove:
+        existing_store(loaded)
         was = known.remove()
         click.echo("The page has no password any more." if was else "The page had no password.")
         return

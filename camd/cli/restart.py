@@ -66,7 +66,7 @@ def is_locked(lock: Path) -> bool:
     """Whether some process has the store. Not to be asked while one is about to take it, since
     asking takes it for a moment."""
     try:
-        fd = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(lock, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:

@@ -2,7 +2,7 @@
 
 import click
 
-from camd.cli.settings import camera_id, configured, key_ring
+from camd.cli.settings import camera_id, configured, existing_store, key_ring
 from camd.config import Loaded
 from camd.keys import KeyRingError
 from camd.photo import CameraId
@@ -17,6 +17,7 @@ def revoke(loaded: Loaded, camera: CameraId, forget: bool) -> None:
 
     A running camd heeds it when the camera comes again, or at a SIGHUP; the photos stay.
     """
+    existing_store(loaded)
     ring = key_ring(loaded)
     known = ring.path(camera).exists()
     try:

@@ -1,6 +1,7 @@
 """The options that every command has, and the configuration that they make."""
 
 import functools
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,8 +17,23 @@ from camd.store.folders import OWN
 from camd.store.schema import CatalogError
 from camd.store.store import StoreError
 
+MOST = 10**12
+"""No number of photos that is asked for is larger."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class Real(click.FloatRange):
+    """A number in a range; what is no number is in none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is not a number", param, ctx)
+        return number
 
 
 def configured(command: Callable[Concatenate[Loaded, P], R]) -> Callable[..., R]:
@@ -116,7 +132,8 @@ def existing_catalog(loaded: Loaded) -> Path:
 def room_for(loaded: Loaded, root: Path, target: Path) -> Callable[[], bool]:
     """Whether the store's disk may be filled further, where *target* lies on it; another one is
     no matter of ours."""
-    place = next(each for each in target.absolute().parents if each.exists())
+    above = (each for each in target.absolute().parents if each.exists())
+    place = next(above, target.absolute())
     if os.stat(root).st_dev != os.stat(place).st_dev:
         return lambda: True
 

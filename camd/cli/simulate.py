@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import os
 import random
 import signal
 import socket
@@ -16,7 +17,7 @@ from attrs import frozen
 from rich.console import Console
 
 from camd.authority import AuthorityError, client_context
-from camd.cli.settings import span
+from camd.cli.settings import MOST, span
 from camd.keys import KeyRing
 from camd.photo import parse_camera_id
 from camd.pictures import FRAMESIZES, PicturesUnavailableError
@@ -34,6 +35,8 @@ LIVE_EVERY = 0.25
 
 BUSY = 0.9
 """Share of a core from which on the simulator, not camd, sets the pace."""
+
+MOST_BOARDS = 50_000
 
 _PORT, _TLS_PORT = 8940, 8941
 _PATH = click.Path(path_type=Path)
@@ -57,7 +60,7 @@ class _Duration(click.ParamType[float]):
 @click.command()
 @click.argument("host", default="127.0.0.1")
 @click.option("--port", type=click.IntRange(1, 65535), help="8940; with --tls, 8941.")
-@click.option("--boards", type=click.IntRange(0), default=1, show_default=True)
+@click.option("--boards", type=click.IntRange(0, MOST_BOARDS), default=1, show_default=True)
 @click.option("--proto", type=click.Choice(["v1", "v2"]), default="v2", show_default=True)
 @click.option("--enrolled", type=_PATH, metavar="STORE", help="Be the cameras enrolled there.")
 @click.option("--key-dir", type=_PATH, metavar="DIR", help="Be the cameras of its *.key files.")
@@ -70,7 +73,7 @@ class _Duration(click.ParamType[float]):
     help="Between a board's photos; 0: as fast as they are answered. v2: 10 s, v1: 0.",
 )
 @click.option("--size", type=click.Choice([*FRAMESIZES, MIXED]), default="vga", show_default=True)
-@click.option("--count", type=click.IntRange(1), metavar="N", help="Photos of each board.")
+@click.option("--count", type=click.IntRange(1, MOST), metavar="N", help="Photos of each board.")
 @click.option("--duration", type=_Duration(), help="End after that long.")
 @click.option("--faults", default="", metavar="A,B", help="One board more for each fault named.")
 @click.option("--seed", type=int, help="The same seed, the same photos; else drawn.")
@@ -108,6 +111,14 @@ def simulate(
     """
     if tls and ca is None:
         raise click.UsageError("--tls needs --ca FILE: camd enroll --ca makes it")
+    if ca is not None and not tls:
+        raise click.UsageError("--ca goes with --tls only")
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise click.UsageError(f"{host!r} is neither a name nor an address") from None
+    if store is not None and not wait and not store.is_dir():
+        raise click.UsageError(f"--verify {store}: there is no such directory")
     plan = _plan(tls=tls, **wishes)
     before = photos_in(store) if store is not None else frozenset()
     from twisted.internet import reactor
@@ -145,6 +156,10 @@ def _plan(
     keys: Path | None,
     **rest: Any,
 ) -> Plan:
+    if rest["sleeps"] and proto == "v1":
+        raise click.UsageError("--sleep is for boards of v2")
+    if rest["reconnects"] and proto == "v2":
+        raise click.UsageError("--reconnect is for boards of v1: those of v2 do so by themselves")
     if interval is None:
         interval = 0.0 if proto == "v1" else 10.0
     if ramp is None:
@@ -176,19 +191,24 @@ def _keys(enrolled: Path | None, key_dir: Path | None, file: Path | None) -> dic
     """Each camera's newest key, from whichever place was named."""
     if sum(place is not None for place in (enrolled, key_dir, file)) > 1:
         raise click.UsageError("one of --enrolled, --key-dir and --keys is enough")
-    if file is not None:
-        return _listed_keys(file)
     directory = enrolled / OWN / "keys" if enrolled is not None else key_dir
-    if directory is None:
+    where = file or directory
+    if where is None:
         return {}
+    keys = _listed_keys(where) if where is file else _kept_keys(where)
+    if not keys:
+        raise click.ClickException(f"{where} holds no camera's key")
+    return keys
+
+
+def _kept_keys(directory: Path) -> dict[str, bytes]:
+    os.scandir(directory).close()
     ring = KeyRing(directory, lambda error: click.echo(f"camd: {error}", err=True))
     keys: dict[str, bytes] = {}
     for camera in ring.cameras():
         valid = ring.keys_of(camera)
         if valid:
             keys[camera] = valid[0]
-    if not keys:
-        raise click.ClickException(f"{directory} holds no camera's key")
     return keys
 
 

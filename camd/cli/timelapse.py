@@ -29,6 +29,7 @@ from camd.cli.settings import (
 )
 from camd.config import Loaded, read_size
 from camd.photo import CameraId
+from camd.plural import count
 from camd.store.catalog import CatalogReader
 from camd.store.findings import FindingsReader
 from camd.timelapse import Made, TimelapseError, Wish, missing, parse_size, shoot
@@ -195,7 +196,7 @@ def _tell(made: Made, target: Path, progress: str) -> None:
     if progress == "json":
         _print({"made": asdict(made)})
         return
-    photos = f"{made.photos:,} photo{'' if made.photos == 1 else 's'}"
+    photos = count(made.photos, "photo")
     left_out = said(made.left_out)
     if left_out:
         photos += f", left out: {left_out}"

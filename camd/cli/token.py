@@ -3,7 +3,7 @@
 import click
 
 from camd.access import AccessError, May, Tokens
-from camd.cli.settings import configured, own_directory
+from camd.cli.settings import configured, existing_store, own_directory
 from camd.config import Loaded
 from camd.private import private_directory
 
@@ -38,7 +38,11 @@ def add(loaded: Loaded, name: str, read: bool, control: bool, upload: bool) -> N
 @configured
 def ls(loaded: Loaded) -> None:
     """List the programs that have a token, and what they may do."""
-    for each in _tokens(loaded).all():
+    existing_store(loaded)
+    known = _tokens(loaded).all()
+    if not known:
+        click.echo("no token yet")
+    for each in known:
         click.echo(f"{each.name}  {','.join(sorted(right.value for right in each.may))}")
 
 
@@ -47,6 +51,7 @@ def ls(loaded: Loaded) -> None:
 @configured
 def rm(loaded: Loaded, name: str) -> None:
     """Keep the program NAME out from now on."""
+    existing_store(loaded)
     try:
         _tokens(loaded).remove(name)
     except AccessError as error:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 from attrs import Factory, field
 
 from camd.config.rules import (
-    at_least,
+    between,
     board_url,
     day_hours,
     endpoint,
@@ -25,8 +25,11 @@ from camd.photo import CameraId, parse_camera_id
 
 T = TypeVar("T")
 
-Count = Annotated[int, at_least(0)]
-Some = Annotated[int, at_least(1)]
+MOST = 10**12
+"""As far as anything is counted: what lies far beyond does not fit where counts are kept."""
+
+Count = Annotated[int, between(0, MOST)]
+Some = Annotated[int, between(1, MOST)]
 Span = Annotated[Seconds, lasting(Seconds(0.001))]
 SocketSpan = Annotated[Seconds, lasting(Seconds(1.0))]
 Endpoint = Annotated[str, endpoint]

@@ -15,6 +15,7 @@ from attrs import define, field, frozen
 
 from camd import __version__
 from camd.export.picture import Picture
+from camd.plural import count, singular_or
 
 MARK = "camd-export.json"
 
@@ -116,10 +117,11 @@ def _when(moment: datetime | None) -> str | None:
 
 def _text(origin: Origin, numbers: Numbers) -> str:
     sides = sorted(numbers.sides)
+    photos = count(numbers.photos, "photo")
     parts = [
-        f"# {numbers.photos:,} photos of {_cameras(len(numbers.cameras))}, for {_FOR[origin.form]}",
-        f"Taken from {_when(numbers.first)} to {_when(numbers.last)}, in {len(numbers.nights):,} "
-        "nights of a camera (from noon to noon), and exported by "
+        f"# {photos} of {count(len(numbers.cameras), 'camera')}, for {_FOR[origin.form]}",
+        f"Taken from {_when(numbers.first)} to {_when(numbers.last)}, in "
+        f"{count(len(numbers.nights), 'night')} of a camera (from noon to noon), and exported by "
         f"camd {__version__} on {_when(origin.made)} from `{origin.store}`:",
         f"```sh\n{origin.command}\n```",
         f"Licence: {origin.licence or 'not stated'}.",
@@ -131,13 +133,13 @@ def _text(origin: Origin, numbers: Numbers) -> str:
                 for label, of in sorted(numbers.classes.items())
             ],
         ),
-        f"{numbers.things:,} things: {numbers.by_person:,} by a person's word, "
-        f"{numbers.by_model:,} by a model's. A person is through with {numbers.confirmed:,} of the "
-        f"{numbers.photos:,} photos; on {numbers.empty:,} there is nothing.",
+        f"{count(numbers.things, 'thing')}: {numbers.by_person:,} by a person's word, "
+        f"{numbers.by_model:,} by a model's. A person is through with {numbers.confirmed:,} of "
+        f"{photos}; on {numbers.empty:,} there is nothing.",
         "## Where they are from",
         _table(
             ("camera", "photos"),
-            [(camera, str(count)) for camera, count in sorted(numbers.cameras.items())],
+            [(camera, str(many)) for camera, many in sorted(numbers.cameras.items())],
         ),
     ]
     if len(sides) > 1:
@@ -147,7 +149,9 @@ def _text(origin: Origin, numbers: Numbers) -> str:
     models = [(name, hash, str(of)) for (name, hash), of in sorted(numbers.models.items())]
     parts += [_table(("model", "SHA-256", "photos"), models) if models else "None."]
     if numbers.missing:
-        parts += [f"{numbers.missing:,} photos that were chosen were gone, or left out after all."]
+        was = singular_or(numbers.missing, "was", "were")
+        parts += [f"{count(numbers.missing, 'photo')} that {was} chosen {was} gone, or left out "
+                  "after all."]  # fmt: skip
     return "\n\n".join(parts) + "\n"
 
 
@@ -158,10 +162,6 @@ _FOR = {
     "csv": "whatever reads tables",
 }
 _SIDES = {"train": "training", "val": "validation"}
-
-
-def _cameras(number: int) -> str:
-    return f"{number:,} camera{'' if number == 1 else 's'}"
 
 
 def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -105,7 +105,7 @@ class Keeper:
         if time.monotonic() - self.started > STEADY:
             self.wait = FIRST_WAIT
         how = f"by signal {-self.code}" if self.code < 0 else f"with code {self.code}"
-        say(f"camd ended {how}; {len(self.kept)} sockets are kept, it starts again")
+        say(f"camd ended {how}; it starts again, sockets that are kept: {len(self.kept)}")
         end = time.monotonic() + self.wait
         self.wait = min(2 * self.wait, READY_WAIT if self.served else LONGEST_WAIT)
         while (left := end - time.monotonic()) > 0 and not self.stopping:

@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from camd.config.telling import PublishConfig
+from camd.plural import count
 from camd.publish.outbox import Delivery, Draft, Outbox, Outcome
 from camd.store.schema import CatalogError
 from camd.workers import BusyError, Workers
@@ -186,8 +187,8 @@ class Lane:
         last = delivery.tries + 1 >= bounds.tries
         if last:
             log.error(
-                "{target}: given up after {tries} tries: {why}", target=self.target,
-                tries=delivery.tries + 1, why=why,
+                "{target}: given up after {tries}: {why}", target=self.target,
+                tries=count(delivery.tries + 1, "try", "tries"), why=why,
             )  # fmt: skip
         # A target that is left alone begins with this one again.
         later = delay if found.alone else 0.0
@@ -271,7 +272,8 @@ class Courier:
             try:
                 self._put(self.outbox, writings, memory)
             except CatalogError as error:
-                log.error("{count} things are not told: {why}", count=len(writings), why=str(error))
+                log.error("{things} not told: {why}", things=count(len(writings), "thing"),
+                          why=str(error))  # fmt: skip
         self.outbox.close()
 
     def lane(self, target: str, way: Way) -> None:
@@ -342,7 +344,7 @@ class Courier:
                 lane.wake()
         dropped, self._dropped = self._dropped, 0
         if dropped:
-            log.warn("{count} things are not told: too much waits already", count=dropped)
+            log.warn("{things} not told: too much waits already", things=count(dropped, "thing"))
         if self._gathered or self._memory:
             self._soon(GATHER)
 
@@ -350,8 +352,8 @@ class Courier:
         writings, memory = self._flying or ([], {})
         self._flying = None
         if not failure.check(CatalogError, BusyError):
-            log.failure("{count} things are not told, by a mistake of ours", failure,
-                        count=len(writings))  # fmt: skip
+            log.failure("{things} not told, by a mistake of ours", failure,
+                        things=count(len(writings), "thing"))  # fmt: skip
             return
         if self.running:
             self.complain(failure.value or failure)

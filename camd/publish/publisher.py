@@ -20,6 +20,7 @@ from camd.config.telling import AlertEntry, WebhookEntry
 from camd.fleet import Fleet
 from camd.news import Item, Kind, News
 from camd.photo import CameraId
+from camd.plural import count
 from camd.publish import bridge, mail, report, webhook
 from camd.publish.alerts import Alerts, Counts
 from camd.publish.bridge import Bridge, topics_of
@@ -279,11 +280,11 @@ class Publisher:
             why = "its target is not configured any more"
             return box.bury(others, why, self.courier.now_ms, self.config().publish)
 
-        def buried(count: int) -> None:
-            if count:
+        def buried(many: int) -> None:
+            if many:
                 log.warn(
-                    "{count} deliveries are given up: who they were for is configured no more",
-                    count=count,
+                    "{deliveries} given up: who was to have them is configured no more",
+                    deliveries=count(many, "delivery", "deliveries"),
                 )
 
         self.courier.ask(bury).addCallbacks(

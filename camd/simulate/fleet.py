@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime, IStreamClien
 from camd import __version__
 from camd.photo import parse_camera_id
 from camd.pictures import FRAMESIZES, Album
+from camd.plural import count
 from camd.simulate.board import Board, Habits, Shutter
 from camd.simulate.board_v1 import BoardV1
 from camd.simulate.board_v2 import BoardV2, Patience
@@ -92,7 +93,7 @@ class Plan:
         except ValueError as error:
             raise PlanError(f"name: {error}") from None
         if self.keys and self.boards > len(self.keys):
-            raise PlanError(f"{self.boards} boards are asked for, {len(self.keys)} have keys")
+            raise PlanError(f"{count(self.boards, 'board')} asked for, {len(self.keys)} with a key")
 
     def names(self) -> list[str]:
         """Of every board, those that behave first."""

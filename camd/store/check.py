@@ -127,16 +127,17 @@ class _Check:
     def run(self) -> CheckReport:
         self.report.database = self.catalog.quick_check()
         self.numbers = read_flat_log(self.root)
-        for path in sorted({*find_folders(self.root), *self.catalog.folders()}):
+        found = find_folders(self.root, self.unreadable)
+        for path in sorted({*found, *self.catalog.folders()}):
             self.report.folders += 1
             before = self.report.faults
             self.folder(path)
             if self.fix and self.report.faults > before:
                 self.mend(path)
             self.tell(path)
-        if self.fix:
+        if self.fix and not self.report.unreadable:
             self.catalog.rebuilt()
-        else:
+        if not self.fix:
             self.report.missing = [where for where, id in self.lost if not self.deleted(id)]
         return self.report
 
@@ -151,12 +152,18 @@ class _Check:
         except FileNotFoundError:
             pass
         except OSError as error:
-            self.report.unreadable[path] = str(error.strerror)
+            self.unreadable(path, error)
             return
         else:
             try:
                 # Read to its end first: mending a file may show it twice, or not at all.
-                for name, regular in sorted(names_on_disk(folder)):
+                names = sorted(names_on_disk(folder))
+            except OSError as error:
+                os.close(folder)
+                self.unreadable(path, error)
+                return
+            try:
+                for name, regular in names:
                     self.report.files += 1
                     self.file(folder, path, name, regular, known.pop(name, None))
                     if self.report.files % 100 == 0:
@@ -165,6 +172,9 @@ class _Check:
                 os.close(folder)
         for name, id in known.items():
             self.missing(f"{path}/{name}" if path else name, id)
+
+    def unreadable(self, where: str, error: OSError) -> None:
+        self.report.unreadable[where or "."] = error.strerror or str(error)
 
     def missing(self, where: str, id: int) -> None:
         self.report.missing.append(where)
@@ -199,7 +209,7 @@ class _Check:
             if entry is not None:
                 self.missing(where, entry.id)
         except OSError as error:
-            self.report.unreadable[where] = str(error.strerror)
+            self.unreadable(where, error)
 
     def stored(self, folder: int, name: str, entry: Entry) -> None:
         """The file *name* is what the catalog says of it, or is reported."""

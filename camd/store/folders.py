@@ -154,10 +154,12 @@ def open_folder(root: Path, path: str) -> int:
     return fd
 
 
-def find_folders(root: Path) -> list[str]:
+def find_folders(root: Path, unread: Callable[[str, OSError], None]) -> list[str]:
     """The paths of all folders on the disk where photos may be, the root (``""``) first.
 
-    :raises OSError: the root cannot be read; folders below it that cannot are left out.
+    :param unread: is told of each camera whose folders cannot be listed, and why: none of them
+        is found.
+    :raises OSError: the root cannot be read.
     """
     found = [""]
     with os.scandir(root) as cameras:
@@ -172,8 +174,10 @@ def find_folders(root: Path) -> list[str]:
                     for day in days
                     if is_day(day.name) and day.is_dir(follow_symlinks=False)
                 )
-        except OSError:
+        except FileNotFoundError:  # since the root was listed
             continue
+        except OSError as error:
+            unread(camera, error)
     return found
 
 

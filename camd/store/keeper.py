@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from camd.photo import Receipt
+from camd.plural import count
 from camd.store.catalog import Catalog
 from camd.store.commit import CallFromThread, yield_to_the_reactor
 from camd.store.level import DirtyList
@@ -167,8 +168,8 @@ class Keeper:
             return
         self._complained = now
         log.error(
-            "the catalog cannot be written; {count} photos, which are safe, wait for it: {error}",
-            count=len(self._pending),
+            "the catalog cannot be written; {photos}, safe on the disk, must wait for it: {error}",
+            photos=count(len(self._pending), "photo"),
             error=error,
         )
 

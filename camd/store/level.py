@@ -48,7 +48,8 @@ class DirtyList:
     whose `add` came before is in the catalog; `Catalog.checkpoint`; `clear`. Where one thread
     does all of it between two batches there is nothing to wait for.
 
-    :ivar owed: folders that stay listed until the next start, whatever is cleared.
+    :ivar owed: folders that stay listed until the next start, whatever is cleared. A camera
+        among them, whose folders are not known, makes the list one that is not whole.
     :ivar whole: False where there was no file, or lines in it made no sense, so that folders
         may be missing: the whole store is to be looked through. It stays so until `clear`.
     """
@@ -185,7 +186,7 @@ class LevelReport:
     :ivar broken: paths of files of ours that are no whole JPEG; left alone.
     :ivar foreign: files that camd did not make, or that are a second copy; left alone.
     :ivar unreadable: paths that could not be read, and why; left alone.
-    :ivar owed: the folders in which those are.
+    :ivar owed: the folders in which those are; a camera, where not even these are known.
     """
 
     folders: int = 0
@@ -232,8 +233,9 @@ def rebuild(
     now: Callable[[], float] = time.time,
 ) -> LevelReport:
     """As `level`, for every folder that is on the disk or in the catalog."""
-    everything = sorted({*find_folders(root), *catalog.folders()})
-    report = level(root, catalog, everything, measure, progress, now=now)
+    run = _Levelling(root, catalog, measure, round(now() * 1000), progress)
+    found = find_folders(root, lambda camera, error: run.unreadable(camera, camera, error))
+    report = run.run(sorted({*found, *catalog.folders()}))
     catalog.rebuilt()
     return report
 

@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 from camd.config import Config
 from camd.findings import Findings
 from camd.photo import Boot, CameraId, Door, FrameKey, Photo, Reason, Receipt, Refused
+from camd.plural import count
 from camd.store.annotations import AnnotationJournal, Said
 from camd.store.catalog import Catalog, CatalogReader
 from camd.store.commit import CallFromThread, GroupCommit
@@ -186,8 +187,12 @@ class Store:
                 undo.pop_all()
         except StoreError:
             raise
-        except (OSError, CatalogError) as error:
+        except CatalogError as error:
             raise StoreError(f"{self.root}: the store cannot be opened: {error}") from error
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename not in (None, str(self.root)) else ""
+            why = f"{where}{error.strerror or error}"
+            raise StoreError(f"{self.root}: the store cannot be opened: {why}") from error
         self._commit = GroupCommit(
             files.store,
             self._call_from_thread,
@@ -258,16 +263,16 @@ class Store:
             dirty.clear()
         if report.added or report.gone or report.broken or report.leftovers:
             log.info(
-                "The catalog is level with the files again: {added} photos entered, {gone} gone, "
+                "The catalog is level with the files again: {added} entered, {gone} gone, "
                 "{leftovers} unfinished removed, {broken} damaged left alone, in {seconds:.1f} s",
-                added=report.added, gone=report.gone, leftovers=report.leftovers,
+                added=count(report.added, "photo"), gone=report.gone, leftovers=report.leftovers,
                 broken=len(report.broken), seconds=time.monotonic() - started,
             )  # fmt: skip
         if report.unreadable:
             log.error(
-                "{count} files or folders could not be read; camd looks again when it starts the "
-                "next time: {first}",
-                count=len(report.unreadable), first=report.unreadable[0],
+                "{paths} could not be read; camd looks again when it starts the next time: {first}",
+                paths=count(len(report.unreadable), "file or folder", "files or folders"),
+                first=report.unreadable[0],
             )  # fmt: skip
         return report
 

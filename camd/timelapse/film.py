@@ -17,6 +17,7 @@ from attrs import define, field, frozen
 
 from camd.config import Bytes, size_text
 from camd.findings import Flag
+from camd.plural import count
 from camd.store.catalog import CatalogReader
 from camd.store.entry import Cursor, Entry
 from camd.store.files import fsync_directory, publish, umask
@@ -109,7 +110,7 @@ def shoot(
             film.show(survey.photos, choice, Printer(size, wish.dated, wish.zone), encoder)
             if not encoder.sent:
                 raise TimelapseError(
-                    f"none of the {survey.photos:,} photos can be shown: {said(film.left_out)}"
+                    f"of {count(survey.photos, 'photo')} none can be shown: {said(film.left_out)}"
                 )
             lost = encoder.sent - encoder.finish()
             film.bound(encoder)
@@ -135,7 +136,9 @@ def _choice(wish: Wish, survey: _Survey) -> tuple[Choice, int]:
     """Which photos are shown, and how many pictures that makes at most."""
     if wish.length is not None:
         if not survey.taken_ms:
-            raise TimelapseError(f"all of the {survey.photos:,} photos are dark or broken")
+            raise TimelapseError(
+                f"{count(survey.photos, 'photo')}, and nothing but dark or broken ones"
+            )
         pictures = max(1, round(wish.length * wish.fps))
         return Even.over(survey.taken_ms, pictures, wish.fps), pictures
     if wish.every is not None:

@@ -14,7 +14,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from camd.vision.suppress import Found, suppressed
+from camd.vision.suppress import Found, Indices, suppressed
 
 
 class HeadError(ValueError):
@@ -63,18 +63,29 @@ def _places(size: tuple[int, int]) -> int:
 
 
 def boxes_of(
-    head: Head, output: NDArray[np.float32], confidence: float, iou: float, most: int
+    head: Head,
+    output: NDArray[np.float32],
+    confidence: float,
+    iou: float,
+    most: int,
+    *,
+    alike: Indices | None = None,
 ) -> Found:
     """What is on the picture by an *output* of the kind *head*, in pixels of the input.
 
     :param confidence: only what is surer than this.
     :param iou: see `suppressed`; does not matter to a network that gives each thing once.
     :param most: boxes at most.
+    :param alike: of each class of the network the number that it goes by here; several may be one.
     """
     rows = output[0]
     if head is Head.END_TO_END:
         sure = rows[rows[:, 4] > confidence][:most]
-        return Found(sure[:, :4], sure[:, 4], np.rint(sure[:, 5]).astype(np.intp))
+        found = Found(sure[:, :4], sure[:, 4], np.rint(sure[:, 5]).astype(np.intp))
+        if alike is None:
+            return found
+        known = found.take((found.classes >= 0) & (found.classes < len(alike)))
+        return suppressed(Found(known.corners, known.scores, alike[known.classes]), iou, most)
     if head is Head.OBJECTNESS:
         likely = rows[rows[:, 4] > confidence]
         middles, scores = likely[:, :4], likely[:, 5:] * likely[:, 4:5]
@@ -84,6 +95,8 @@ def boxes_of(
     classes = scores.argmax(axis=1)
     best = scores[np.arange(len(scores)), classes]
     sure = np.flatnonzero(best > confidence)
+    if alike is not None:
+        classes = alike[classes]
     found = Found(_corners(middles[sure]), best[sure], classes[sure])
     return suppressed(found, iou, most)
 

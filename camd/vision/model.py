@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from camd.findings import parse_class
 from camd.vision.heads import Head, HeadError, boxes_of, head_of
 from camd.vision.letterbox import Tensor
-from camd.vision.suppress import Found
+from camd.vision.suppress import Found, Indices
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -40,7 +40,7 @@ class ModelError(Exception):
 class Model:
     """:ivar name: of its file.
     :ivar hash: SHA-256 of its file, in hex.
-    :ivar classes: their names, by number.
+    :ivar classes: their names, by number. Classes of the network that have the same name are one.
     :ivar size: width and height of the picture that it wants, in pixels.
     :ivar stride: where it takes other sizes too, they are a multiple of this; 0: it takes none.
     """
@@ -54,6 +54,7 @@ class Model:
     _session: InferenceSession
     _batch: int
     _type: Any
+    _alike: Indices | None = None
 
     def find(self, tensor: Tensor, confidence: float, iou: float, most: int) -> Found:
         """What is on the picture; see `camd.vision.heads.boxes_of`.
@@ -61,7 +62,7 @@ class Model:
         :raises ModelError: the network fails on it.
         """
         output = _run(self._session, tensor, self._batch, self._type)
-        found = boxes_of(self.head, output, confidence, iou, most)
+        found = boxes_of(self.head, output, confidence, iou, most, alike=self._alike)
         sound = (found.classes >= 0) & (found.classes < len(self.classes))
         sound &= np.isfinite(found.corners).all(axis=1)
         return found if sound.all() else found.take(sound)
@@ -96,7 +97,10 @@ def load(
         raise ModelError(f"{path.name}: {error}") from None
     except ModelError as error:
         raise ModelError(f"{path.name}: {error}") from error
-    return Model(path.name, digest, names, wanted, stride, head, session, batch, kind)
+    known = tuple(dict.fromkeys(names))
+    numbers = {name: number for number, name in enumerate(known)}
+    alike = np.array([numbers[name] for name in names]) if len(known) < len(names) else None
+    return Model(path.name, digest, known, wanted, stride, head, session, batch, kind, alike)
 
 
 def _session(path: Path, threads: int) -> tuple[InferenceSession, str]:

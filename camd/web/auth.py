@@ -15,7 +15,7 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 from itsdangerous import BadSignature, Signer, TimestampSigner
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
 from camd.access import May, Password, Tokens
@@ -112,6 +112,7 @@ class Guard:
     """Lets in, and keeps out.
 
     :ivar directory: where the password, the tokens and its own secret are.
+    :ivar workers: try passwords. *writers*: write files.
     :ivar alone: whether only this machine can reach the door, so that no password is needed.
     """
 
@@ -119,12 +120,14 @@ class Guard:
     config: Callable[[], Config]
     seconds: Callable[[], float]
     workers: Workers
+    writers: Workers
     alone: bool = True
     password: Password = field(init=False)
     tokens: Tokens = field(init=False)
     wrongs: Wrongs = field(init=False)
     _secret: bytes = b""
     _ended: dict[str, float] = field(factory=dict)
+    _one_writer: DeferredLock = field(factory=DeferredLock)
 
     def __attrs_post_init__(self) -> None:
         self.password = Password(self.directory)
@@ -227,7 +230,7 @@ class Guard:
         """What goes with everything that changes something in this session."""
         return Signer(self._secret, salt="camd-token").get_signature(session).decode("ascii")
 
-    def end(self, request: Request, who: Who) -> None:
+    async def end(self, request: Request, who: Who) -> None:
         """The session of *who* is over, whoever has its cookie."""
         request.addCookie(
             COOKIE, b"", path=b"/", max_age=b"0", httpOnly=True, sameSite=b"strict"
@@ -237,11 +240,20 @@ class Guard:
         self._ended[who.session] = time.time()
         if len(self._ended) > _ENDED:
             del self._ended[next(iter(self._ended))]
-        lines = "".join(f"{when:.0f} {name}\n" for name, when in self._ended.items())
         try:
-            write_private(self.directory / ENDED_FILE, lines.encode("ascii"), replace=True)
-        except OSError as error:
-            log.error("an ended session may live again after a restart: {why}", why=error.strerror)
+            async with self._one_writer:
+                await self.writers.run(self._ended_writer())
+        except (OSError, BusyError) as error:
+            log.error(
+                "an ended session may live again after a restart: {why}",
+                why=getattr(error, "strerror", None) or str(error),
+            )
+
+    def _ended_writer(self) -> Callable[[], None]:
+        """What writes down, in whichever thread, the sessions that are over by now."""
+        lines = "".join(f"{when:.0f} {name}\n" for name, when in self._ended.items())
+        path = self.directory / ENDED_FILE
+        return lambda: write_private(path, lines.encode("ascii"), replace=True)
 
     def _remember(self) -> None:
         oldest = time.time() - self.config().web.session

@@ -66,7 +66,7 @@ class WebDoor:
         looking = Workers("camd-look", 1, waiting, in_thread)
         self._workers = (files, proofs)
         self._looks = Looks(lambda: CatalogReader.open(house.store.own / "catalog.sqlite"), looking)
-        self.guard = Guard(house.store.own, config, house.reactor.seconds, proofs)
+        self.guard = Guard(house.store.own, config, house.reactor.seconds, proofs, files)
         telemetry = Telemetry(config, house.fleet)
         cameras = Cameras(house, self._looks, telemetry, self._viewers_of)
         self.events = Events(house, self.guard, cameras)

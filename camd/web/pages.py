@@ -145,7 +145,7 @@ class Pages:
         return self._told(await self.guard.log_in(ask.request, password))
 
     async def log_out(self, ask: Ask) -> Answer:
-        self.guard.end(ask.request, ask.who)
+        await self.guard.end(ask.request, ask.who)
         return no_content()
 
     def _told(self, who: Who) -> Answer:
