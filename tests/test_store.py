@@ -280,6 +280,14 @@ class FailingDisk(StoreCase):
         self.assertFalse((await self.store.put(photo(1))).again)
         self.assertEqual(len(self.files()), 1)
 
+    async def test_no_folder(self) -> None:
+        """The same where there was no telling in which folder it belongs."""
+        self.configure(timezone="Nowhere/At_all")
+        with self.assertRaises(KeyError):
+            await self.store.put(photo(1))
+        self.configure(timezone="UTC")
+        self.assertFalse((await self.store.put(photo(1))).again)
+
     async def test_new_folder(self) -> None:
         """A new folder whose name could not be synced is none: it is made anew."""
         self.failing(files, "fsync_directory", "/trap")

@@ -302,12 +302,13 @@ class Store:
                 again: Deferred[Receipt] = Deferred()
                 self._answer_again(photo.crc, again, known)
                 return again
-            self._flying[key] = []
         when = moment(photo.taken, photo.received)
         job = Job(
             self._folder(photo.camera, when), photo.camera, when, photo.boot, photo.seq,
             photo.received, photo.chunks,
         )  # fmt: skip
+        if photo.door is not Door.V1:
+            self._flying[key] = []
         return self._commit.put(job).addCallbacks(
             self._through, self._failed, callbackArgs=(photo, when), errbackArgs=(photo,)
         )
