@@ -298,6 +298,16 @@ class FailingDisk(StoreCase):
         await self.store.put(photo(1))
         self.assertEqual(len(self.files()), 1)
 
+    async def test_list_at_the_end(self) -> None:
+        """Where the list of what the next start looks through cannot be made shorter, it looks
+        through more, and that is all."""
+        await self.store.put(photo(1))
+        self.failing(level, "fsync_directory", ".camd")
+        await self.shut(self.store)
+        self.failure.restore()
+        self.store = self.open()
+        self.assertTrue((await self.store.put(photo(1))).again)
+
     async def test_unfinished_ones(self) -> None:
         """What an earlier start could not finish, nor take away, is in no photo's way."""
         self.failing(files, "publish", ".part")

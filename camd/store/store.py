@@ -217,7 +217,7 @@ class Store:
         clean = clean and not self._files.stuck
         if clean:
             self._dirty.turn()
-            self._keeper.shorten()
+            self._keeper.shorten().addErrback(_not_shortened)
         clean = self._keeper.stop(timeout) and clean
         self._reader.close()
         if clean:
@@ -437,6 +437,11 @@ class Store:
 
 def _measure(data: bytes) -> tuple[int, int]:
     return measure([data])
+
+
+def _not_shortened(failure: Failure) -> None:
+    log.warn("the next start looks through more than it had to: {why}",
+             why=failure.getErrorMessage())  # fmt: skip
 
 
 def _conflict() -> Refused:
