@@ -300,13 +300,14 @@ class BacklogTests(FindingsCase):
 
     def test_set_aside(self) -> None:
         """What cannot be looked at is set aside, with why, and can be tried once more."""
-        self.assertEqual(self.writer.enqueue([self.photo(1), self.photo(2), 999]), 2)
-        self.assertFalse(self.writer.tried(self.photo(1), "it hung", most=2))
-        self.assertTrue(self.writer.tried(self.photo(1), "it hung", most=2))
+        self.catalog.keep_backlog()
+        self.catalog.add_many([receipt(seq) for seq in (6, 7)])
+        self.assertFalse(self.writer.tried(self.photo(6), "it hung", most=2))
+        self.assertTrue(self.writer.tried(self.photo(6), "it hung", most=2))
         self.assertEqual(self.reader.backlog(), Backlog(1, 1))
         (aside,) = self.reader.aside()
-        self.assertEqual((aside.photo.seq, aside.why), (1, "it hung"))
-        self.assertEqual(self.writer.enqueue([self.photo(1), self.photo(2)]), 1)
+        self.assertEqual((aside.photo.seq, aside.why), (6, "it hung"))
+        self.assertEqual(self.writer.again(), 1)
         self.assertEqual(self.reader.backlog(), Backlog(2, 0))
 
     def test_an_old_catalog(self) -> None:

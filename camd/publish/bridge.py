@@ -109,8 +109,7 @@ class Bridge:
         base = topics.base
         subscriptions = [f"{base}/+/snap", f"{base}/+/set", f"{base}/+/set/+", topics.birth]
         self.broker = Broker(
-            mqtt, topics.status, subscriptions, self.reactor, self._heard, self._joined,
-            lambda: None,
+            mqtt, topics.status, subscriptions, self.reactor, self._heard, self._joined
         )  # fmt: skip
         self.tally = Tally(self.config, self.now, self.counts, self._touch)
         self._sparing = Sparing(self.reactor.seconds, lambda: 1.0)

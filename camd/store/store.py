@@ -115,7 +115,6 @@ class Store:
     told: Callable[[int], None] = lambda _: None
     together: "AbstractContextManager[None]" = field(factory=nullcontext)
     looking: bool = False
-    duplicates: int = 0
     _lock: Lock = field(init=False)
     _dirty: DirtyList = field(init=False)
     _reader: CatalogReader = field(init=False)
@@ -390,7 +389,6 @@ class Store:
         if crc != known.crc:
             done.errback(_conflict())
         else:
-            self.duplicates += 1
             done.callback(_once_more(known))
 
     def _failed(self, failure: Failure, photo: Photo) -> Failure:

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
 from camd.access import May
 from camd.fleet import Camera
@@ -22,8 +21,6 @@ from camd.web.house import House
 from camd.web.routes import Ask, Route, route
 from camd.web.telemetry import Telemetry
 from camd.workers import BusyError, Looks
-
-log = Logger()
 
 _MOST_REFUSALS = 20_000
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from attrs import define
-from twisted.logger import Logger
 
 from camd import __version__
 from camd.access import May
@@ -23,8 +22,6 @@ from camd.web.house import House
 from camd.web.live import Watching
 from camd.web.routes import Ask, Route, route
 from camd.workers import BusyError, Workers
-
-log = Logger()
 
 _NAME = re.compile(r"(.+)_([0-9]{8}-[0-9]{6})_([0-9]{6,12})_([a-z]{2,12})", re.ASCII)
 _MOST = 10**15 - 1
