@@ -187,8 +187,7 @@ def loads(body: bytes, kind: bytes | None) -> dict[str, Any]:
         raise Problem(415, "the body is application/json")
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
-        dumps(value)
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except (ValueError, RecursionError):
         raise Problem(400, "the body is no JSON") from None
     if not isinstance(value, dict):

@@ -214,12 +214,9 @@ class Photos:
     async def ask(self, work: Callable[[CatalogReader], T]) -> T:
         """What a long look into the catalog finds.
 
-        :raises Problem: too many want to look.
+        :raises BusyError: too many want to look.
         """
-        try:
-            return await self.looks.ask(work)
-        except BusyError:
-            raise Problem(503, "too much is asked at once", Retry_After="1") from None
+        return await self.looks.ask(work)
 
     # ---- pictures
 
