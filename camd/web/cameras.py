@@ -136,8 +136,13 @@ class Cameras:
             id for id, camera in fleet.items()
             if camera.photos and camera.latest is None and id not in self._newest
         ]  # fmt: skip
-        if missing:
+        if not missing:
+            return
+        try:
             self._newest |= await self.looks.ask(lambda reader: _latest(reader, missing))
+        except BaseException:
+            self._looked = False
+            raise
 
     def newest(self, camera: Camera) -> Entry | None:
         """Its newest photo, as far as that is known without looking."""
