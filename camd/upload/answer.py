@@ -10,7 +10,6 @@ from attrs import frozen
 from camd.photo import Reason, Receipt, Refused, photo_id
 
 PHRASES = {
-    100: "Continue",
     200: "OK",
     201: "Created",
     400: "Bad Request",
@@ -21,7 +20,6 @@ PHRASES = {
     408: "Request Timeout",
     409: "Conflict",
     413: "Content Too Large",
-    417: "Expectation Failed",
     429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
