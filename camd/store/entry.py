@@ -19,6 +19,11 @@ def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
+def bounds(since_ms: int | None, until_ms: int | None) -> list[Any]:
+    """From when, and until when, where None is no bound: values for SQL."""
+    return [-(2**62) if since_ms is None else since_ms, 2**62 if until_ms is None else until_ms]
+
+
 @frozen
 class Entry:
     """A photo as the catalog has it.
