@@ -19,9 +19,13 @@ def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
+EVER = -(2**62), 2**62
+"""Before the first photo, and behind the last."""
+
+
 def bounds(since_ms: int | None, until_ms: int | None) -> list[Any]:
     """From when, and until when, where None is no bound: values for SQL."""
-    return [-(2**62) if since_ms is None else since_ms, 2**62 if until_ms is None else until_ms]
+    return [EVER[0] if since_ms is None else since_ms, EVER[1] if until_ms is None else until_ms]
 
 
 @frozen

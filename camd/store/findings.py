@@ -23,7 +23,7 @@ from camd.findings import (
     outranked,
 )
 from camd.photo import CameraId
-from camd.store.catalog import ANY_OF, CAMERA, COLUMNS, CatalogReader, any_of, entry_of
+from camd.store.catalog_reader import ANY_OF, CAMERA, COLUMNS, CatalogReader, any_of, entry_of
 from camd.store.entry import Cursor, Entry, bounds
 
 STEP_MS = 900_000

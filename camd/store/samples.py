@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from camd.findings import Flag, bits_of
 from camd.photo import CameraId
-from camd.store.catalog import CAMERA, CatalogReader
+from camd.store.catalog_reader import CAMERA, CatalogReader
 from camd.store.entry import bounds
 
 
