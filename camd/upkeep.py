@@ -97,6 +97,7 @@ class Upkeep:
                 )  # fmt: skip
             elif self._is_past(camera.id, now):
                 forget.append(camera.id)
+                self._saved.pop(camera.id, None)
         self.fleet.forget(forget)
         done: Deferred[None] = self.store.ask(lambda catalog: catalog.save_camera_states(states))
 

@@ -104,6 +104,16 @@ class Clockwork(SynchronousTestCase):
             self.successResultOf(camd.upkeep.save())
         self.assertEqual([state.state["silent"] for state in saved], [False, True])
 
+    def test_forgotten(self) -> None:
+        """Of a camera that is forgotten nothing stays: names may be anybody's."""
+        camd, _ = self.camd()
+        self.patch(Store, "ask", lambda _store, work: execute(lambda: None))
+        camd.fleet.remember(CameraId("trap"), 50.0, 60.0, {})
+        for _ in range(2):
+            self.successResultOf(camd.upkeep.save())
+        self.assertFalse(camd.fleet.cameras)
+        self.assertFalse(camd.upkeep._saved)
+
     def test_saved_soon(self) -> None:
         """That a camera's photos are bad is on the disk a moment later, with what came meanwhile:
         a crash does not make it forgotten."""
