@@ -1,7 +1,6 @@
 """Photos: found, shown, starred, noted and deleted."""
 
 import re
-import time
 import zlib
 from collections.abc import Callable
 from functools import partial
@@ -188,7 +187,8 @@ class Photos:
                 raise Problem(409, "it is starred or labelled: take that away first")
             try:
                 store.check()
-                report = delete(catalog, store.root, entry.id, time.time(), dirty=store.dirty)
+                now = self.house.fleet.now()
+                report = delete(catalog, store.root, entry.id, now, dirty=store.dirty)
             except OSError as error:
                 log.error("{photo} cannot be deleted: {why}", photo=entry.path, why=str(error))
                 raise Problem(503, "the disk cannot be written", Retry_After="10") from None
