@@ -4,6 +4,7 @@ import itertools
 import os
 import random
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -450,6 +451,20 @@ class JournalTests(FindingsCase):
 
 
 class CostTests(FindingsCase):
+    def test_pages(self) -> None:
+        """A page takes no more steps the more photos came before it."""
+        self.catalog.add_many([receipt(seq) for seq in range(6, 2001)])
+        self.writer.looked(PESTS, [Look(id, (fly(0.1),)) for id in range(1, 2001)], START)
+        reader = FindingsReader(self.catalog)
+        for page in (
+            partial(reader.photos, done=False, limit=100),
+            partial(reader.photos, GREENHOUSE, label="whitefly", limit=100),
+            partial(reader.unseen, "another", limit=100),
+        ):
+            steps = self.turned(page)
+            self.assertEqual(len(steps), 40)
+            self.assertLess(max(steps), 1.5 * min(steps), steps)
+
     def test_questions_use_indices(self) -> None:
         """What the page asks is found without looking through every photo."""
         db = sqlite3.connect(self.path)

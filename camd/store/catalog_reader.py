@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from camd.photo import Boot, CameraId, Door, FrameKey, Trigger
-from camd.store.entry import EVER, CameraState, Candidate, Cursor, Entry, Totals
+from camd.store.entry import EVER, CameraState, Candidate, Cursor, Entry, Totals, bounds
 from camd.store.schema import CatalogDamagedError, connect, told
 
 COLUMNS = """p.id, (SELECT name FROM cameras WHERE id = p.camera), p.boot, p.seq, p.taken_ms,
@@ -140,12 +140,8 @@ class CatalogReader:
         if camera is not None:
             where.append(f"p.camera = {CAMERA}")
             values.append(camera)
-        if since_ms is not None:
-            where.append("p.taken_ms >= ?")
-            values.append(since_ms)
-        if until_ms is not None:
-            where.append("p.taken_ms < ?")
-            values.append(until_ms)
+        where.append("p.taken_ms >= ? AND p.taken_ms < ?")
+        values += bounds(since_ms, until_ms, after, newest_first=newest_first)
         if after is not None:
             where.append(f"(p.taken_ms, p.id) {'<' if newest_first else '>'} (?, ?)")
             values.extend(after)

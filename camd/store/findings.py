@@ -233,7 +233,7 @@ class FindingsReader:
             where.append(f"{at.partition('.')[0]}.camera = {CAMERA}")
             values.append(camera)
         where.append(f"{at} >= ? AND {at} < ?")
-        values += bounds(since_ms, until_ms)
+        values += bounds(since_ms, until_ms, after, newest_first=newest_first)
         if after is not None:
             where.append(f"({at}, {id}) {'<' if newest_first else '>'} (?, ?)")
             values += after
@@ -262,7 +262,8 @@ class FindingsReader:
 
         :param useless: those with any of these flags are left out, too.
         """
-        where, values = self._unseen(model_hash, camera, useless, since_ms, until_ms)
+        within = bounds(since_ms, until_ms, after, newest_first=newest_first)
+        where, values = self._unseen(model_hash, camera, useless, within)
         if after is not None:
             where += f" AND (p.taken_ms, p.id) {'<' if newest_first else '>'} (?, ?)"
             values += after
@@ -282,14 +283,15 @@ class FindingsReader:
         until_ms: int | None = None,
     ) -> int:
         """How many there are of them."""
-        where, values = self._unseen(model_hash, camera, useless, since_ms, until_ms)
+        within = bounds(since_ms, until_ms)
+        where, values = self._unseen(model_hash, camera, useless, within)
         return int(self._one(f"SELECT count(*) {where}", values)[0])
 
     def _unseen(
         self, model_hash: str, camera: CameraId | None, useless: Collection[Flag],
-        since_ms: int | None, until_ms: int | None,
+        within: Iterable[int],
     ) -> tuple[str, list[Any]]:  # fmt: skip
-        values = [*bounds(since_ms, until_ms), model_hash, bits_of(useless)]
+        values: list[Any] = [*within, model_hash, bits_of(useless)]
         only, index = "", "photos_by_time"
         if camera is not None:
             only, index = f"AND p.camera = {CAMERA}", "photos_by_camera"
