@@ -11,14 +11,11 @@ from typing import Any, Protocol
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred, fail
-from twisted.logger import Logger
 
 from camd.config import Config
 from camd.news import Item, Kind, News
 from camd.photo import CameraId, Reason, Receipt
 from camd.plural import count
-
-log = Logger()
 
 DAY = 86_400.0
 _MAX_TELEMETRY = 32

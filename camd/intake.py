@@ -48,26 +48,26 @@ class Intake:
     latency: Histogram = field(factory=lambda: Histogram(SECONDS))
 
     def accept(self, photo: Photo) -> "Deferred[Receipt]":
-        """Fires when *photo* is on stable storage, entered, and news.
+        """Fires when *photo* is on stable storage, and news.
 
         Fails with `Refused`, which has been counted and told already.
         """
         camera = self.fleet.camera(photo.camera)
         if self.stopping:
-            return self._refuse(camera, photo, Refused(Reason.STOPPING))
+            return self._refuse(photo, Refused(Reason.STOPPING))
         try:
             if not self.fleet.room_today(camera, photo.size) and not self.store.has(photo.key):
                 left = DAY - self.now() % DAY
                 # What is on its way may not come to be: that is known soon.
                 retry = None if camera.coming else min(left, 3600)
                 used_up = Refused(Reason.BUSY, "its quota for today is used up", retry)
-                return self._refuse(camera, photo, used_up)
+                return self._refuse(photo, used_up)
             stored = self.store.put(photo)
         except CatalogError as error:
-            return self._refuse(camera, photo, Refused(Reason.IO, str(error)))
+            return self._refuse(photo, Refused(Reason.IO, str(error)))
         self.fleet.expects(camera, photo.size)
         return stored.addBoth(self._landed, camera, photo.size).addCallbacks(
-            self._stored, self._failed, callbackArgs=(camera, photo), errbackArgs=(camera, photo)
+            self._stored, self._failed, callbackArgs=(camera, photo), errbackArgs=(photo,)
         )
 
     def refuse(self, id: CameraId, reason: Reason, detail: str = "", chunks: Chunks = ()) -> None:
@@ -115,14 +115,14 @@ class Intake:
         self.show(receipt.camera, photo.chunks)
         return receipt
 
-    def _failed(self, failure: Failure, camera: Camera, photo: Photo) -> Failure:
+    def _failed(self, failure: Failure, photo: Photo) -> Failure:
         error = failure.value
         if not isinstance(error, Refused):
             log.failure("The store failed on a photo of {camera}", failure, camera=photo.camera)
             error = Refused(Reason.IO, "the store failed")
         return Failure(self._tell(photo, error))
 
-    def _refuse(self, camera: Camera, photo: Photo, error: Refused) -> "Deferred[Receipt]":
+    def _refuse(self, photo: Photo, error: Refused) -> "Deferred[Receipt]":
         return fail(self._tell(photo, error))
 
     def _tell(self, photo: Photo, error: Refused) -> Refused:

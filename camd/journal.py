@@ -22,7 +22,6 @@ _WORTH_A_LINE = frozenset(
         Kind.REFUSED,
         Kind.DENIED,
         Kind.COMMAND,
-        Kind.STORE,
         Kind.POOR,
         Kind.GOOD,
         Kind.ALERT,

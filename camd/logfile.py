@@ -15,8 +15,6 @@ from twisted.logger import (
 )
 from zope.interface import implementer
 
-_HIDDEN = frozenset({"log_logger", "log_source", "log_trace", "log_flattened", "log_factory"})
-
 
 @implementer(ILogObserver)
 class LogLines:
@@ -53,7 +51,7 @@ class LogLines:
             "text": formatEvent(event),
         }
         for key, value in event.items():
-            if not key.startswith("log_") and key not in said and key not in _HIDDEN:
+            if not key.startswith("log_") and key not in said:
                 said[key] = value if isinstance(value, int | float | str | bool) else str(value)
         failure = event.get("log_failure")
         if failure is not None:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, Protocol
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
+from camd.plain import plain
 from camd.plural import count
 
 
@@ -128,7 +129,7 @@ class _Helpers:
         for name in _SHOWN:
             if camera is not None and hasattr(camera, name):
                 text = self._shown(name, getattr(camera, name))
-                print(f"{name.replace('_', ' '):<12}{_plain(text)}")
+                print(f"{name.replace('_', ' '):<12}{plain(text)}")
 
     def _shown(self, name: str, value: Any) -> str:
         if name in _TIMES:
@@ -155,7 +156,7 @@ class _Helpers:
     def tail(self, most: int = 20) -> None:
         """The newest news, the newest last."""
         for item in self.house.news.recent(most):
-            print(_plain(str(item)))
+            print(plain(str(item)))
 
     def stats(self) -> None:
         """What came in since the start."""
@@ -163,7 +164,7 @@ class _Helpers:
         width = max(map(len, numbers), default=0)
         for name, value in numbers.items():
             text = f"{value:,.3f}" if isinstance(value, float) else _word(value)
-            print(f"{name:<{width}}  {_plain(text)}")
+            print(f"{name:<{width}}  {plain(text)}")
 
     def help(self, *things: object) -> None:
         """What there is; of a thing, what it can do."""
@@ -196,7 +197,7 @@ def _row(camera: Any, at: float) -> tuple[str, ...]:
     refused = sum((camera.refused or {}).values())
     return tuple(
         map(
-            _plain,
+            plain,
             (
                 str(camera.id),
                 _word(camera.state),
@@ -225,11 +226,6 @@ def _word(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3f}".rstrip("0").rstrip(".")
     return str(value.value if isinstance(value, Enum) else value)
-
-
-def _plain(text: str) -> str:
-    """*text* without what would command the terminal: some of it comes from boards."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def _ago(when: float, at: float) -> str:

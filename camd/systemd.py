@@ -7,7 +7,6 @@ nothing of what camd does.
 import array
 import os
 import socket
-import time
 from collections.abc import Mapping, Sequence
 
 from attrs import define, field
@@ -49,11 +48,6 @@ def notify(message: str, environ: Mapping[str, str], fds: Sequence[int] = ()) ->
             log.warn("The service manager was not told {what}: {why}", what=message, why=error)
             return False
     return True
-
-
-def reloading() -> str:
-    """The message that a configuration is being read; `READY` follows it."""
-    return f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}"
 
 
 def status(text: str) -> str:

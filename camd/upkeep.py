@@ -3,7 +3,6 @@
 Everything is done in the catalog's thread, on nobody's way.
 """
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +28,8 @@ log = Logger()
 SOON = 1.0
 """Seconds until what is told once is saved, with all that came meanwhile."""
 
+NOT_SAVED, NOT_SWEPT = "cameras could not be saved", "retention failed"
+
 _TOLD_ONCE = frozenset({Kind.SILENT, Kind.BACK, Kind.POOR, Kind.GOOD})
 
 NEXT_SWEEP = 0.2
@@ -46,6 +47,7 @@ class Upkeep:
     reactor: Any
     running: Callable[[], bool]
     _saved: dict[CameraId, object] = field(factory=dict)
+    _wrong: set[str] = field(factory=set)
     _call: IDelayedCall | None = None
 
     def remember(self, crashed: bool = False) -> None:
@@ -80,7 +82,7 @@ class Upkeep:
     def save(self) -> "Deferred[None]":
         """Cameras of which there is something new are saved; those long gone are forgotten."""
         self.halt()
-        now = time.time()
+        now = self.fleet.now()
         states = []
         forget = []
         for camera in self.fleet.cameras.values():
@@ -95,15 +97,24 @@ class Upkeep:
                 )  # fmt: skip
             elif self._is_past(camera.id, now):
                 forget.append(camera.id)
+                self._saved.pop(camera.id, None)
         self.fleet.forget(forget)
         done: Deferred[None] = self.store.ask(lambda catalog: catalog.save_camera_states(states))
 
         def failed(failure: Failure) -> None:
             for state in states:
                 self._saved.pop(state.camera, None)  # the next time, then
-            log.error("cameras could not be saved: {why}", why=failure.getErrorMessage())
+            self._failed(NOT_SAVED, failure)
 
-        return done.addErrback(failed)
+        return done.addCallbacks(lambda _: self._wrong.discard(NOT_SAVED), failed)
+
+    def _failed(self, what: str, failure: Failure) -> None:
+        """That something is wrong with the store is news, once until it is right again."""
+        why = failure.getErrorMessage()
+        log.error("{what}: {why}", what=what, why=why)
+        if what not in self._wrong:
+            self._wrong.add(what)
+            self.fleet.news.tell(Kind.STORE, None, f"{what}: {why}")
 
     def _is_past(self, id: CameraId, now: float) -> bool:
         camera = self.fleet.cameras[id]
@@ -117,18 +128,19 @@ class Upkeep:
 
     def sweep(self) -> "Deferred[None]":
         """Photos whose time is over go, a bounded number in one go."""
-        policies = self._policies()
-        remember_ms = milliseconds(time.time() - self.config().store.remember)
+        policies, now = self._policies(), self.fleet.now()
+        remember_ms = milliseconds(now - self.config().store.remember)
 
         def work(catalog: Catalog) -> tuple[SweepReport, dict[CameraId, Totals]]:
             catalog.forget(remember_ms)
             self.store.check()
             before = catalog.totals()
-            report = sweep(catalog, self.store.root, policies, time.time(), dirty=self.store.dirty)
+            report = sweep(catalog, self.store.root, policies, now, dirty=self.store.dirty)
             return report, _fewer(before, catalog.totals()) if report.deleted else {}
 
         def swept(done: tuple[SweepReport, dict[CameraId, Totals]]) -> None:
             report, gone = done
+            self._wrong.discard(NOT_SWEPT)
             self._count_off(gone)
             if report.deleted:
                 log.info(
@@ -139,8 +151,7 @@ class Upkeep:
                 self.reactor.callLater(NEXT_SWEEP, self.sweep)
 
         return self.store.ask(work).addCallbacks(
-            swept,
-            lambda failure: log.error("retention failed: {why}", why=failure.getErrorMessage()),
+            swept, lambda failure: self._failed(NOT_SWEPT, failure)
         )
 
     def _count_off(self, gone: dict[CameraId, Totals]) -> None:

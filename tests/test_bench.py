@@ -38,7 +38,7 @@ class Bench(SynchronousTestCase):
         self.assertLessEqual(row["p50"], row["p99"])
         self.assertGreater(row["cpu"], 0)
         self.assertGreater(said["idle_bytes"], 10_000_000)
-        self.assertLess(said["connection_bytes"], 100_000)
+        self.assertLess(said["connection_bytes"] or 0, 100_000)  # so few may be too few to weigh
 
     def test_table(self) -> None:
         """People get a table, with a row for each load."""

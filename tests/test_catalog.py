@@ -6,6 +6,8 @@ import sqlite3
 import stat
 import threading
 import zlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -52,6 +54,35 @@ class CatalogCase(SynchronousTestCase):
         self.path = root / "catalog.sqlite"
         self.catalog = Catalog.open(self.path)
         self.addCleanup(self.catalog.close)
+
+    def steps(self, ask: Callable[[], object]) -> int:
+        """How many steps SQLite takes for it."""
+        count = [0]
+
+        def step() -> int:
+            count[0] += 1
+            return 0
+
+        self.catalog._connection.set_progress_handler(step, 1)
+        try:
+            ask()
+        finally:
+            self.catalog._connection.set_progress_handler(None, 1)
+        return count[0]
+
+    def turned(self, page: Callable[..., list[Entry]]) -> list[int]:
+        """The steps for each page but the last, in either direction."""
+        steps: list[int] = []
+        for newest_first in (True, False):
+            pages: list[list[Entry]] = []
+            after = None
+            while not pages or pages[-1]:
+                steps.append(
+                    self.steps(lambda: pages.append(page(after=after, newest_first=newest_first)))  # noqa: B023
+                )
+                after = pages[-1][-1].cursor if pages[-1] else None
+            del steps[-1]
+        return steps
 
 
 class Entering(CatalogCase):
@@ -339,25 +370,12 @@ class Cost(CatalogCase):
     def test_all_cameras(self) -> None:
         """A page over all cameras follows the index by time, from where the last page ended."""
         plan = self.plans(lambda: self.catalog.photos(after=(5, 5)))
-        self.assertIn("SEARCH p USING INDEX photos_by_time (taken_ms<?)", plan)
+        self.assertIn("SEARCH p USING INDEX photos_by_time (taken_ms>? AND taken_ms<?)", plan)
         self.assertNotIn("TEMP B-TREE", plan)
 
     def test_steps(self) -> None:
         """Entering and finding take hardly more steps with 20 000 photos than with 200."""
-
-        def steps(ask: object) -> int:
-            count = [0]
-
-            def step() -> int:
-                count[0] += 1
-                return 0
-
-            self.catalog._connection.set_progress_handler(step, 1)
-            try:
-                ask()  # type: ignore[operator]
-            finally:
-                self.catalog._connection.set_progress_handler(None, 1)
-            return count[0]
+        steps = self.steps
 
         def measured(at: int) -> tuple[int, ...]:
             new = [receipt(at + n) for n in range(64)]
@@ -374,6 +392,17 @@ class Cost(CatalogCase):
         self.catalog.add_many([receipt(seq) for seq in range(400, 20_000)])
         for many, one in zip(measured(30_000), few, strict=True):
             self.assertLess(many, 1.5 * one + 50, (measured(40_000), few))
+
+    def test_pages(self) -> None:
+        """A page takes no more steps the more photos came before it."""
+        self.catalog.add_many([receipt(seq) for seq in range(1, 2001)])
+        start = round(NIGHT * 1000)
+        for camera in (None, GREENHOUSE):
+            steps = self.turned(
+                partial(self.catalog.photos, camera, since_ms=start, until_ms=2 * start, limit=100)
+            )
+            self.assertEqual(len(steps), 40)
+            self.assertLess(max(steps), 1.5 * min(steps), steps)
 
 
 class Cameras(CatalogCase):

@@ -37,7 +37,14 @@ from camd.config import (
 from camd.config.layers import Layer, Merged
 from camd.config.structure import Wrong, structured
 from camd.config.telling import AlertEntry, WebhookEntry
-from camd.config.tree import LimitsConfig, ManholeConfig, StoreConfig, TlsConfig, WireConfig
+from camd.config.tree import (
+    LimitsConfig,
+    LogConfig,
+    ManholeConfig,
+    StoreConfig,
+    TlsConfig,
+    WireConfig,
+)
 from camd.config.units import LARGEST, LONGEST
 from camd.photo import CameraId
 
@@ -695,18 +702,22 @@ class ReloadTests(SynchronousTestCase):
         self.assertEqual(reloadable(Config(), new), ())
 
     def test_restart(self) -> None:
-        """Ports and what the store is made of wait for a restart."""
+        """Ports, what the store is made of, and what is looked at only once wait for a restart."""
         new = Config(
             listen=("tcp:1",),
-            store=StoreConfig(path=Path("x"), layout="flat"),
+            store=StoreConfig(path=Path("x"), layout="flat", batch=1, sweep=Seconds(9.0)),
             manhole=ManholeConfig(listen="off"),
+            log=LogConfig(level="debug"),
         )
         self.assertEqual(
-            reloadable(Config(), new), ("listen", "store.path", "store.layout", "manhole.listen")
-        )
+            reloadable(Config(), new),
+            ("listen", "store.path", "store.layout", "store.batch", "store.sweep",
+             "manhole.listen", "log.level"),
+        )  # fmt: skip
 
     def test_doors(self) -> None:
-        """A door that a certificate or keys open waits too; another certificate does not."""
+        """A door that a certificate or keys open waits too, and so do other keys; another
+        certificate does not."""
         tls = TlsConfig(certificate=Path("a"), key=Path("b"))
         self.assertEqual(tls.endpoints, ("tcp:8941",))
         self.assertEqual(reloadable(Config(), Config(tls=tls)), ("tls.listen",))
@@ -715,7 +726,10 @@ class ReloadTests(SynchronousTestCase):
         manhole = ManholeConfig(authorized_keys=Path("k"))
         self.assertIsNone(Config().manhole.endpoint)
         self.assertEqual(manhole.endpoint, "tcp:8943:interface=127.0.0.1")
-        self.assertEqual(reloadable(Config(), Config(manhole=manhole)), ("manhole.listen",))
+        keys = ("manhole.authorized_keys",)
+        self.assertEqual(reloadable(Config(), Config(manhole=manhole)), keys)
+        others = Config(manhole=ManholeConfig(authorized_keys=Path("others")))
+        self.assertEqual(reloadable(Config(manhole=manhole), others), keys)
 
 
 def sections(section: Any) -> Iterator[Any]:

@@ -12,7 +12,7 @@ ROOT = Path(camd.__file__).parent
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     # ground: nouns and rules
-    ("photo", "findings", "histogram", "sparing", "offered", "plural", "sheet", "upright"),
+    ("photo", "findings", "histogram", "sparing", "offered", "plain", "plural", "sheet", "upright"),
     ("wire",),
     ("vision",),
     ("config",),
@@ -33,7 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 """Rooms by their floor. A room on the same floor is a stranger."""
 
-GROUND = {"photo", "findings", "wire", "config", "histogram", "plural", "sparing", "sheet"}
+GROUND = {"photo", "findings", "wire", "config", "histogram", "plain", "plural", "sparing", "sheet"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:

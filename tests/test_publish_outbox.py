@@ -131,7 +131,7 @@ class OutboxTests(SynchronousTestCase):
     def test_memory(self) -> None:
         """What is remembered is there together with what was put, or neither is."""
         self.put(draft(1), alerts={"a": [1, None]})
-        self.box.remember({"gone": {"x": "y"}})
+        self.put(gone={"x": "y"})
         self.again()
         self.assertEqual(self.box.recall(), {"alerts": {"a": [1, None]}, "gone": {"x": "y"}})
         self.assertRaises(TypeError, self.put, draft(2), alerts=object())

@@ -22,9 +22,10 @@ from camd.config.when import read_when
 from camd.findings import Box, Detection, Findings
 from camd.news import Item, Kind
 from camd.photo import CameraId, Reason
+from camd.plain import plain
 from camd.publish import Publisher, PublishError, courier
 from camd.publish import publisher as publisher_
-from camd.publish.letter import Alert, Letter, plain
+from camd.publish.letter import Alert, Letter
 from camd.publish.webhook import body, retry_after, signature, target_of
 from tests.fake_boards import certificates
 from tests.publish_world import (

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import execute
+from twisted.internet.defer import Deferred, execute, fail, succeed
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -65,6 +65,29 @@ class Clockwork(SynchronousTestCase):
             self.successResultOf(camd.upkeep.save())
         self.assertEqual([state.camera for state in saved], ["trap"])
 
+    def test_trouble_is_news(self) -> None:
+        """That something is wrong with the store is told, once until it is right again."""
+        camd, _ = self.camd()
+        broken = [True]
+        told: list[str] = []
+        camd.news.listen(lambda item: told.append(item.text) if item.kind is Kind.STORE else None)
+
+        def ask(_store: Store, work: object) -> Deferred[object]:
+            return fail(CatalogError("the disk is full")) if broken else succeed(None)
+
+        self.patch(Store, "ask", ask)
+        for _ in range(2):
+            self.successResultOf(camd.upkeep.save())
+            self.successResultOf(camd.upkeep.sweep())
+        once = ["cameras could not be saved: the disk is full",
+                "retention failed: the disk is full"]  # fmt: skip
+        self.assertEqual(told, once)
+        broken.clear()
+        self.successResultOf(camd.upkeep.save())
+        broken.append(True)
+        self.successResultOf(camd.upkeep.save())
+        self.assertEqual(told, [*once, once[0]])
+
     def test_silence_is_saved(self) -> None:
         """That a camera has become silent is saved, though nothing came from it."""
         camd, _ = self.camd()
@@ -80,6 +103,16 @@ class Clockwork(SynchronousTestCase):
             camera.silent = silent
             self.successResultOf(camd.upkeep.save())
         self.assertEqual([state.state["silent"] for state in saved], [False, True])
+
+    def test_forgotten(self) -> None:
+        """Of a camera that is forgotten nothing stays: names may be anybody's."""
+        camd, _ = self.camd()
+        self.patch(Store, "ask", lambda _store, work: execute(lambda: None))
+        camd.fleet.remember(CameraId("trap"), 50.0, 60.0, {})
+        for _ in range(2):
+            self.successResultOf(camd.upkeep.save())
+        self.assertFalse(camd.fleet.cameras)
+        self.assertFalse(camd.upkeep._saved)
 
     def test_saved_soon(self) -> None:
         """That a camera's photos are bad is on the disk a moment later, with what came meanwhile:

@@ -18,9 +18,10 @@ from twisted.trial.unittest import TestCase
 from camd.config import CameraEntry, Config, Share
 from camd.config.units import Bytes
 from camd.photo import Boot, CameraId, Door, Photo, Reason, Refused
-from camd.store import files, level
+from camd.store import files, keeper, level
 from camd.store import store as the_store
 from camd.store.annotations import Said
+from camd.store.catalog import Catalog
 from camd.store.findings import FindingsReader
 from camd.store.schema import CatalogError
 from camd.store.store import Store, StoreError
@@ -280,6 +281,14 @@ class FailingDisk(StoreCase):
         self.assertFalse((await self.store.put(photo(1))).again)
         self.assertEqual(len(self.files()), 1)
 
+    async def test_no_folder(self) -> None:
+        """The same where there was no telling in which folder it belongs."""
+        self.configure(timezone="Nowhere/At_all")
+        with self.assertRaises(KeyError):
+            await self.store.put(photo(1))
+        self.configure(timezone="UTC")
+        self.assertFalse((await self.store.put(photo(1))).again)
+
     async def test_new_folder(self) -> None:
         """A new folder whose name could not be synced is none: it is made anew."""
         self.failing(files, "fsync_directory", "/trap")
@@ -288,6 +297,16 @@ class FailingDisk(StoreCase):
         self.failure.restore()
         await self.store.put(photo(1))
         self.assertEqual(len(self.files()), 1)
+
+    async def test_list_at_the_end(self) -> None:
+        """Where the list of what the next start looks through cannot be made shorter, it looks
+        through more, and that is all."""
+        await self.store.put(photo(1))
+        self.failing(level, "fsync_directory", ".camd")
+        await self.shut(self.store)
+        self.failure.restore()
+        self.store = self.open()
+        self.assertTrue((await self.store.put(photo(1))).again)
 
     async def test_unfinished_ones(self) -> None:
         """What an earlier start could not finish, nor take away, is in no photo's way."""
@@ -301,6 +320,40 @@ class FailingDisk(StoreCase):
         await self.reopen()
         await self.store.put(photo(1))
         self.assertEqual(len(self.files()), 1)
+
+
+class FailingCatalog(StoreCase):
+    """Photos that are safe, and a catalog that does not take them."""
+
+    def failing(self, error: Exception) -> Any:
+        def fails(*_: Any) -> None:
+            raise error
+
+        return self.patch(Catalog, "add_many", fails)
+
+    async def caught_up(self) -> None:
+        """It takes them again, all of them."""
+        self.assertTrue(await self.store.shorten())
+        self.assertEqual(self.store.behind, 0)
+        self.assertEqual(self.store.reader.totals()[CAMERA].photos, 5)
+
+    async def test_many_wait(self) -> None:
+        """However many photos wait for it, what else is wanted of it has its turn."""
+        self.patch(keeper, "AT_ONCE", 2)
+        failure = self.failing(CatalogError("it is locked"))
+        await gatherResults([self.store.put(photo(seq)) for seq in range(1, 6)])
+        self.assertEqual(await self.store.ask(lambda catalog: catalog.totals()), {})
+        failure.restore()
+        await self.caught_up()
+
+    async def test_a_mistake(self) -> None:
+        """A mistake of ours is logged, and the catalog's thread lives on."""
+        failure = self.failing(ValueError("nobody thought of this"))
+        await gatherResults([self.store.put(photo(seq)) for seq in range(1, 6)])
+        self.assertEqual(await self.store.ask(lambda catalog: catalog.totals()), {})
+        failure.restore()
+        await self.caught_up()
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
 
 class Names(StoreCase):

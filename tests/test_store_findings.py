@@ -4,6 +4,7 @@ import itertools
 import os
 import random
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -300,13 +301,14 @@ class BacklogTests(FindingsCase):
 
     def test_set_aside(self) -> None:
         """What cannot be looked at is set aside, with why, and can be tried once more."""
-        self.assertEqual(self.writer.enqueue([self.photo(1), self.photo(2), 999]), 2)
-        self.assertFalse(self.writer.tried(self.photo(1), "it hung", most=2))
-        self.assertTrue(self.writer.tried(self.photo(1), "it hung", most=2))
+        self.catalog.keep_backlog()
+        self.catalog.add_many([receipt(seq) for seq in (6, 7)])
+        self.assertFalse(self.writer.tried(self.photo(6), "it hung", most=2))
+        self.assertTrue(self.writer.tried(self.photo(6), "it hung", most=2))
         self.assertEqual(self.reader.backlog(), Backlog(1, 1))
         (aside,) = self.reader.aside()
-        self.assertEqual((aside.photo.seq, aside.why), (1, "it hung"))
-        self.assertEqual(self.writer.enqueue([self.photo(1), self.photo(2)]), 1)
+        self.assertEqual((aside.photo.seq, aside.why), (6, "it hung"))
+        self.assertEqual(self.writer.again(), 1)
         self.assertEqual(self.reader.backlog(), Backlog(2, 0))
 
     def test_an_old_catalog(self) -> None:
@@ -449,6 +451,20 @@ class JournalTests(FindingsCase):
 
 
 class CostTests(FindingsCase):
+    def test_pages(self) -> None:
+        """A page takes no more steps the more photos came before it."""
+        self.catalog.add_many([receipt(seq) for seq in range(6, 2001)])
+        self.writer.looked(PESTS, [Look(id, (fly(0.1),)) for id in range(1, 2001)], START)
+        reader = FindingsReader(self.catalog)
+        for page in (
+            partial(reader.photos, done=False, limit=100),
+            partial(reader.photos, GREENHOUSE, label="whitefly", limit=100),
+            partial(reader.unseen, "another", limit=100),
+        ):
+            steps = self.turned(page)
+            self.assertEqual(len(steps), 40)
+            self.assertLess(max(steps), 1.5 * min(steps), steps)
+
     def test_questions_use_indices(self) -> None:
         """What the page asks is found without looking through every photo."""
         db = sqlite3.connect(self.path)

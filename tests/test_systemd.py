@@ -4,7 +4,6 @@ import os
 import shutil
 import socket
 import tempfile
-import time
 from pathlib import Path
 
 from twisted.internet.task import Clock
@@ -47,16 +46,6 @@ class Telling(ManagerCase):
         for message in (systemd.READY, systemd.status("two\nlines"), systemd.STOPPING):
             self.assertTrue(systemd.notify(message, self.environ))
         self.assertEqual(self.heard(), ["READY=1", "STATUS=two lines", "STOPPING=1"])
-
-    def test_reloading(self) -> None:
-        """A reload tells when it began by the monotonic clock, in microseconds."""
-        before = time.monotonic_ns() // 1000
-        systemd.notify(systemd.reloading(), self.environ)
-        first, _, rest = self.heard()[0].partition("\n")
-        self.assertEqual(first, "RELOADING=1")
-        self.assertTrue(rest.startswith("MONOTONIC_USEC="))
-        said = int(rest.removeprefix("MONOTONIC_USEC="))
-        self.assertTrue(before <= said <= time.monotonic_ns() // 1000)
 
     def test_abstract(self) -> None:
         """A socket without a file, as some containers have, is spoken to as well."""

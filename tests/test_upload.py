@@ -152,6 +152,7 @@ class UploadCase(DoorCase):
         self.assertEqual(photo.data, picture)
         self.assertEqual(photo.camera, camera)
         self.assertIs(photo.door, Door.UPLOAD)
+        self.assertEqual(photo.received, self.now())
         self.assertEqual(self.factory.budget.held, 0)
 
 

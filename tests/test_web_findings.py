@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 from jsonschema import Draft202012Validator
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 
 from camd.config import Config
 from camd.config.looking import JudgeConfig
@@ -16,6 +16,7 @@ from camd.findings import Box, Detection, Flag, Look
 from camd.news import Kind
 from camd.photo import Boot, CameraId
 from camd.store.catalog import Catalog
+from camd.store.entry import Entry
 from camd.store.findings import Backlog, Model
 from camd.store.findings_writer import FindingsWriter
 from camd.store.folders import OWN
@@ -24,7 +25,9 @@ from camd.web.cameras import Cameras
 from camd.web.findings import OnPhotos
 from camd.web.house import Looking, Publisher
 from camd.web.publishing import Publishing
+from camd.workers import BusyError
 from tests.e2e_daemon import Daemon
+from tests.test_catalog import receipt
 from tests.test_fleet import TRAP, FleetCase
 from tests.web_client import BOOT, Client, Reply, WebCase, document
 
@@ -336,6 +339,26 @@ class OtherRoomsTests(FleetCase):
         self.assertEqual(outbox.done, ["retry 4", "discard 4"])
         for work in (room.retry(five), room.discard(five)):
             self.failureResultOf(Deferred.fromCoroutine(work), Problem)
+
+    def test_the_newest_photo(self) -> None:
+        """Where nobody had time to look for the newest photos from before the start, it is looked
+        for with the next request."""
+        self.fleet.camera(TRAP).photos = 1
+        newest = evolve(Entry.of(receipt(7)), camera=TRAP)
+
+        class Looks:
+            busy = True
+
+            def ask(self, work: object) -> Deferred[Any]:
+                return fail(BusyError("no time")) if self.busy else succeed({TRAP: newest})
+
+        rooms: Any = Rooms(self.fleet, self.news, Config())
+        looks: Any = Looks()
+        cameras = Cameras(rooms, looks, rooms, lambda _: 0)
+        self.failureResultOf(Deferred.fromCoroutine(cameras.look()), BusyError)
+        looks.busy = False
+        self.successResultOf(Deferred.fromCoroutine(cameras.look()))
+        self.assertEqual(cameras.newest(self.fleet.cameras[TRAP]), newest)
 
     def test_a_camera_whose_photos_are_bad(self) -> None:
         """It says so on its card until they are good again, or nobody looks at them any more."""

@@ -17,7 +17,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import Request
 from twisted.web.test.requesthelper import DummyChannel
 
-from camd.photo import parse_photo_id, photo_id
+from camd.config import Config
+from camd.config.doors import WebConfig
+from camd.fleet import Fleet
+from camd.news import News
+from camd.photo import CameraId, parse_photo_id, photo_id
 from camd.store.folders import OWN
 from camd.thumbnails import NoPictureError, Thumbnails, available, rounded, shrunk
 from camd.web.answers import Problem, Query
@@ -25,7 +29,7 @@ from camd.web.auth import NOBODY
 from camd.web.notice import fixed, notice
 from camd.web.routes import Ask
 from camd.web.sending import Sent, byte_range, send
-from camd.web.telemetry import Ring
+from camd.web.telemetry import Ring, Telemetry
 from camd.wire import jpeg
 from tests.e2e_boards import photo
 from tests.e2e_daemon import until
@@ -181,6 +185,22 @@ class PartsTests(SynchronousTestCase):
         self.assertEqual(when, [6, 7, 8, 9])
         self.assertEqual(values, {"rssi": [-6, -7, -8, -9], "vbat": [None, 3.5, 3.5, 3.5]})
         self.assertEqual(len(ring.since(0)[0]), 5)
+
+    def test_places(self) -> None:
+        """A camera that has been forgotten holds no place that another one could have."""
+        config = Config(web=WebConfig(telemetry_cameras=2))
+        news = News(lambda: 1.0)
+        fleet = Fleet(lambda: config, news, lambda: 1.0)
+        telemetry = Telemetry(lambda: config, fleet)
+        news.listen(telemetry.heard)
+
+        def remembered(name: str) -> int:
+            fleet.told(fleet.camera(CameraId(name)), {"rssi": -60.0})
+            return len(telemetry.of(CameraId(name)).when)
+
+        self.assertEqual([remembered(name) for name in ("one", "two", "three")], [1, 1, 0])
+        fleet.forget([CameraId("one")])
+        self.assertEqual([remembered(name) for name in ("three", "four")], [1, 0])
 
 
 class PhotosTests(WebCase):

@@ -51,12 +51,7 @@ class Load:
     latencies: list[float] = field(factory=list)
     bytes: int = 0
     _selector: selectors.BaseSelector = field(factory=selectors.DefaultSelector)
-    _crcs: list[int] = field(init=False)
     _start: float = 0.0
-
-    def __attrs_post_init__(self) -> None:
-        # A photo is SOI, a comment that no other has, and the rest of one of the pictures.
-        self._crcs = [zlib.crc32(picture[2:]) for picture in self.pictures]
 
     def run(self) -> dict[str, Any]:
         """What was measured; seconds, bytes and counts."""
@@ -111,6 +106,7 @@ class Load:
             board.seq += 1
             which = (board.number + board.seq) % len(self.pictures)
             picture = self.pictures[which]
+            # A photo is SOI, a comment that no other has, and the rest of one of the pictures.
             note = _NOTE.pack(board.number, board.seq, time.time_ns())
             head = picture[:2] + _COM + struct.pack(">H", len(note) + 2) + note
             rest = memoryview(picture)[2:]

@@ -15,6 +15,7 @@ from camd.labels.hearing import Find, Heard
 from camd.labels.photos import Photos
 from camd.labels.taking import News, gather, take
 from camd.labels.yolo import is_yolo, read_yolo
+from camd.plain import plain
 from camd.plural import count
 from camd.store.catalog import Catalog
 from camd.store.entry import Entry
@@ -105,7 +106,7 @@ def _hear(source: Path, names: Path | None, find: Find) -> Heard:
 def _complain(heard: Heard, skip_wrong: bool) -> None:
     """:raises click.ClickException: something is wrong, and is not to be skipped."""
     for mistake in heard.mistakes[:SHOWN]:
-        click.echo(_printable(str(mistake)), err=True)
+        click.echo(plain(str(mistake)), err=True)
     if heard.mistakes and not skip_wrong:
         raise click.ClickException(
             f"{count(len(heard.mistakes), 'mistake')} in the labels: nothing is taken in; "
@@ -115,7 +116,7 @@ def _complain(heard: Heard, skip_wrong: bool) -> None:
 
 def _tell(heard: Heard, news: News, there: int, dry_run: bool) -> None:
     for name in heard.unknown[:SHOWN]:
-        click.echo(f"unknown     {_printable(name)}")
+        click.echo(f"unknown     {plain(name)}")
     if len(heard.unknown) > SHOWN:
         click.echo(f"unknown     and {len(heard.unknown) - SHOWN:,} more")
     verb = "would be said" if dry_run else "said"
@@ -147,8 +148,3 @@ def _tell(heard: Heard, news: News, there: int, dry_run: bool) -> None:
     ):
         if number:
             click.echo(count(number, one, several or one))
-
-
-def _printable(text: str) -> str:
-    """Without what a terminal would obey, as names from elsewhere may have it."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)

@@ -1,8 +1,9 @@
 """What can be set, where settings come from, and what is said of mistakes in them.
 
 * :mod:`camd.config.tree`: every setting with its default, those of the doors in ``doors``, of
-  single cameras in ``camera``, of what is told in ``telling``, of looking at photos in
-  ``looking``. The place to add one; ``kinds`` has the types that they are made of.
+  single cameras in ``camera``, of films in ``films``, of what is told in ``telling``, of looking
+  at photos in ``looking``. The place to add one; ``kinds`` has the types that they are made of,
+  ``area`` and ``wanted`` those that are more than a value.
 * :mod:`camd.config.units`: durations, sizes, shares and secrets, as text and as numbers.
 * :mod:`camd.config.reading`: files, environment and options, made into one tree.
 

@@ -144,7 +144,7 @@ class ManholeConfig:
     """
 
     listen: EndpointOrOff = setting("tcp:8943:interface=127.0.0.1", restart=True, flag="--manhole")
-    authorized_keys: Path | None = None
+    authorized_keys: Path | None = setting(None, restart=True)
     host_key: Path | None = setting(None, restart=True)
 
     @property

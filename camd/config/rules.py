@@ -8,15 +8,13 @@ rules in its type: ``Annotated[int, between(1, 256)]``.
 import re
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
-from typing import Any, TypeVar
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from camd.config.units import Seconds, duration_text
 from camd.findings import Flag
 
 N = TypeVar("N", int, float)
-
-Rule = Callable[[Any], Any]
 
 _PORT = re.compile(r"(?:haproxy:)?(?:tcp|tcp6|ssl):(?:port=([^:]*)|([^:=]*))(?::.*)?", re.ASCII)
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|[0-9a-f:]{2,39}", re.ASCII)

@@ -3,7 +3,7 @@
 # Defaults are immutable here, whatever call makes them.
 # ruff: noqa: RUF009
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -216,6 +216,16 @@ def untold(
         if mail.host and not given:
             wanted = "an address, as mail.host is set"
             yield Contradiction(("mail", key), (("mail", "host"),), wanted)
+    yield from _hooks(hooks)
+    names = (hook.name for hook in hooks if hook.name and hook.name not in RESERVED)
+    there = {
+        **dict.fromkeys(names, True), "webhook": bool(hooks),
+        "mqtt": bool(mqtt.url), "mail": bool(mail.host),
+    }  # fmt: skip
+    yield from _alerts(alerts, [name for name, given in there.items() if given])
+
+
+def _hooks(hooks: tuple[WebhookEntry, ...]) -> Iterator[Contradiction]:
     names: dict[str, int] = {}
     for index, hook in enumerate(hooks):
         name, own = ("webhook", index, "name"), ("webhook", index, "url")
@@ -235,16 +245,16 @@ def untold(
         if hook.secret and hook.secret_file is not None:
             secret = ("webhook", index, "secret_file")
             yield Contradiction(secret, (own,), "either a secret or a file that has it")
+
+
+def _alerts(alerts: tuple[AlertEntry, ...], ways: Collection[str]) -> Iterator[Contradiction]:
+    """:param ways: those that are configured."""
+    known = ", ".join(ways) or "there are none"
     for index, alert in enumerate(alerts):
         place, when = ("alert", index, "to"), ("alert", index, "when")
-        there = {
-            **dict.fromkeys(names, True), "webhook": bool(hooks),
-            "mqtt": bool(mqtt.url), "mail": bool(mail.host),
-        }  # fmt: skip
         for way in alert.to:
-            if not there.get(way):
-                ways = ", ".join(name for name, given in there.items() if given)
-                wanted = f"ways that are configured: {ways or 'there are none'}; {way!r} is not"
+            if way not in ways:
+                wanted = f"ways that are configured: {known}; {way!r} is not"
                 yield Contradiction(place, (when,), wanted)
         first = next(n for n, each in enumerate(alerts) if each.meets(alert) or n == index)
         if first != index:

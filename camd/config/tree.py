@@ -81,12 +81,12 @@ class StoreConfig:
     quarantine: bool = False
     quarantine_max: Bytes = Bytes(100 * MIB)
     writers: Annotated[int, between(1, 64)] = setting(8, restart=True)
-    batch: Annotated[int, between(1, 4096)] = 16
+    batch: Annotated[int, between(1, 4096)] = setting(16, restart=True)
     max_age: Seconds = Seconds(0.0)
     max_bytes: Bytes = Bytes(0)
     thin_after: Seconds = Seconds(0.0)
     thin_to: Span = Seconds(HOUR)
-    sweep: SocketSpan = Seconds(10 * MINUTE)
+    sweep: SocketSpan = setting(Seconds(10 * MINUTE), restart=True)
     remember: Annotated[Seconds, lasting(Seconds(30 * DAY))] = Seconds(30 * DAY)
 
 
@@ -216,7 +216,7 @@ class LogConfig:
     """
 
     json: bool = setting(False, restart=True)
-    level: Literal["debug", "info", "warn", "error", "critical"] = "info"
+    level: Literal["debug", "info", "warn", "error", "critical"] = setting("info", restart=True)
 
 
 def _either(own: T | None, general: T) -> T:
@@ -412,13 +412,9 @@ def reloadable(old: Config, new: Config) -> tuple[str, ...]:
     Everything else can change while camd runs; none at all means that *new* holds as a whole.
     """
     keys = list(_waiting(old, new, ""))
-    # A door is also opened and shut by what it needs.
-    for key, before, after in (
-        ("tls.listen", old.tls.endpoints, new.tls.endpoints),
-        ("manhole.listen", old.manhole.endpoint, new.manhole.endpoint),
-    ):
-        if before != after and key not in keys:
-            keys.append(key)
+    # That door is also opened and shut by its certificate, which may change while it is open.
+    if old.tls.endpoints != new.tls.endpoints and "tls.listen" not in keys:
+        keys.append("tls.listen")
     return tuple(keys)
 
 

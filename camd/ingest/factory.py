@@ -78,7 +78,6 @@ class CameraFactory(ServerFactory):
     most: int = 1_000_000
     witness: Witness | None = None
     hung_up: Counter[str] = field(factory=Counter)
-    accepted: int = 0
     commands: int = 0
     connections: set[CameraProtocol] = field(factory=set)
     deadlines: Deadlines = field(init=False)
@@ -108,7 +107,6 @@ class CameraFactory(ServerFactory):
     def connected(self, protocol: CameraProtocol) -> None:
         """One more. Where there are too many, the one that has waited longest without showing a
         camera goes; where all have shown one, this one does."""
-        self.accepted += 1
         self.connections.add(protocol)
         self._unproven[protocol] = None
         if len(self.connections) > min(self.config().limits.connections, self.most):

@@ -19,12 +19,13 @@ from camd.config.telling import MqttConfig
 from camd.fleet import DAY, Camera, CommandError, Fleet
 from camd.news import Item, Kind
 from camd.photo import CameraId, Receipt, is_camera_id
+from camd.plain import plain
 from camd.publish import discovery
 from camd.publish.alerts import Counts
 from camd.publish.broker import OFFLINE, ONLINE, Broker, instance_of
 from camd.publish.courier import UndeliveredError
 from camd.publish.discovery import Device, Topics
-from camd.publish.letter import Letter, counted, iso, of_findings, plain
+from camd.publish.letter import Letter, counted, iso, of_findings
 from camd.publish.order import read_order
 from camd.publish.outbox import Delivery
 from camd.publish.tally import Tally
@@ -109,8 +110,7 @@ class Bridge:
         base = topics.base
         subscriptions = [f"{base}/+/snap", f"{base}/+/set", f"{base}/+/set/+", topics.birth]
         self.broker = Broker(
-            mqtt, topics.status, subscriptions, self.reactor, self._heard, self._joined,
-            lambda: None,
+            mqtt, topics.status, subscriptions, self.reactor, self._heard, self._joined
         )  # fmt: skip
         self.tally = Tally(self.config, self.now, self.counts, self._touch)
         self._sparing = Sparing(self.reactor.seconds, lambda: 1.0)

@@ -62,7 +62,7 @@ class Broker:
     """:ivar status: the topic that says whether camd is there, by last will where need be.
     :ivar subscriptions: the topics to hear.
     :ivar heard: called with topic, payload and whether it was retained.
-    :ivar joined: called when the connection is there. *parted*: when it is not any more.
+    :ivar joined: called when the connection is there.
     """
 
     mqtt: MqttConfig
@@ -71,7 +71,6 @@ class Broker:
     reactor: Any
     heard: Callable[[str, bytes, bool], None]
     joined: Callable[[], None]
-    parted: Callable[[], None]
     connected: bool = False
     why: str = "not connected yet"
     _client: Any = None
@@ -235,13 +234,11 @@ class Broker:
         self.why = why
 
     def _lost(self, why: str) -> None:
-        was, self.connected = self.connected, False
+        self.connected = False
         on_the_way, self._on_the_way, self._bytes = self._on_the_way, {}, 0
         for _, done in on_the_way.values():
             if done is not None and not done.called:
                 done.errback(UndeliveredError(f"{self.host}: the broker is away: {why}"))
-        if was:
-            self.parted()
 
     def _heard(self, client: Any, topic: str, payload: bytes, retained: bool) -> None:
         if client is self._client:

@@ -130,24 +130,9 @@ def document(topics: Topics, device: Device) -> dict[str, Any]:
             "value_template": "{{ value_json.connected }}", "entity_category": "diagnostic",
         },
     }  # fmt: skip
+    parts |= _measured(device)
     for each in parts.values():
         each["state_topic"] = state
-    for key, (title, kind, unit) in _MEASURED.items():
-        if key in device.measured:
-            parts[key] = _sensor(
-                title, f"measured.{key}", device_class=kind, unit_of_measurement=unit,
-                state_class="measurement", entity_category="diagnostic", state_topic=state,
-            )  # fmt: skip
-    if "queued" in device.measured:
-        parts["queued"] = _sensor(
-            "Queued photos", "measured.queued", state_class="measurement", icon="mdi:tray-full",
-            entity_category="diagnostic", state_topic=state,
-        )  # fmt: skip
-    for label in device.labels:
-        parts[f"count_{slug(label)}"] = _sensor(
-            f"{label} today", f"counts.get('{slug(label)}')", state_class="total_increasing",
-            icon="mdi:bug", state_topic=state,
-        )  # fmt: skip
     if device.photos:
         parts["photo"] = {
             "p": "image", "name": "Photo", "image_topic": topics.of(device.camera, "image"),
@@ -171,6 +156,28 @@ def document(topics: Topics, device: Device) -> dict[str, Any]:
         "cmps": parts,
         "availability": [{"topic": topics.status}],
     }
+
+
+def _measured(device: Device) -> dict[str, dict[str, Any]]:
+    """Of what its board tells, and of what is on its photos, as far as there is any."""
+    parts: dict[str, dict[str, Any]] = {}
+    for key, (title, kind, unit) in _MEASURED.items():
+        if key in device.measured:
+            parts[key] = _sensor(
+                title, f"measured.{key}", device_class=kind, unit_of_measurement=unit,
+                state_class="measurement", entity_category="diagnostic",
+            )  # fmt: skip
+    if "queued" in device.measured:
+        parts["queued"] = _sensor(
+            "Queued photos", "measured.queued", state_class="measurement", icon="mdi:tray-full",
+            entity_category="diagnostic",
+        )  # fmt: skip
+    for label in device.labels:
+        parts[f"count_{slug(label)}"] = _sensor(
+            f"{label} today", f"counts.get('{slug(label)}')", state_class="total_increasing",
+            icon="mdi:bug",
+        )  # fmt: skip
+    return parts
 
 
 def _commands(topics: Topics, device: Device, state: str) -> dict[str, dict[str, Any]]:

@@ -11,6 +11,7 @@ from attrs import frozen
 from camd.findings import Findings
 from camd.news import Item
 from camd.photo import CameraId, photo_id
+from camd.plain import plain
 
 LONGEST = 2000
 """Characters of a line for people; some of it may come from boards."""
@@ -161,8 +162,3 @@ def iso(when: float) -> str:
     return (
         datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     )
-
-
-def plain(text: str) -> str:
-    """*text* on one line, without what would command a terminal."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)

@@ -15,8 +15,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from camd.config.telling import MailConfig
+from camd.plain import plain
 from camd.publish.courier import UndeliveredError
-from camd.publish.letter import Letter, plain
+from camd.publish.letter import Letter
 from camd.publish.outbox import Delivery
 
 log = Logger()

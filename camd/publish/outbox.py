@@ -338,14 +338,6 @@ class Outbox:
 
     # ---- what is remembered besides
 
-    def remember(self, memory: Mapping[str, Any]) -> None:
-        """*memory*: what JSON can hold, by key."""
-        with self._transaction() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO memory VALUES (?, ?)",
-                [(key, json.dumps(value)) for key, value in memory.items()],
-            )
-
     def recall(self) -> dict[str, Any]:
         """All that is remembered."""
         return {key: json.loads(text) for key, text in self._all("SELECT key, value FROM memory")}

@@ -287,9 +287,10 @@ class Publisher:
                     deliveries=count(many, "delivery", "deliveries"),
                 )
 
-        self.courier.ask(bury).addCallbacks(
-            buried, lambda failure: self.courier.complain(failure.getErrorMessage())
-        )
+        self.courier.ask(bury).addCallbacks(buried, self._complain)
+
+    def _complain(self, failure: Failure) -> None:
+        self.courier.complain(failure.getErrorMessage())
 
     # ---- what is to be told
 
@@ -388,7 +389,7 @@ class Publisher:
             if not self._is_there(target):
                 self.courier.no_lane(target)
 
-        self.courier.ask(bury).addBoth(done)
+        self.courier.ask(bury).addErrback(self._complain).addBoth(done)
 
     # ---- for people
 

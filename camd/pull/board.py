@@ -17,6 +17,7 @@ from attrs import define, field
 from twisted.internet.defer import DeferredLock, TimeoutError
 
 from camd.httpclient import AnswerError, BusyError, Client, Hold, Stream
+from camd.plain import plain
 from camd.pull.mixed import Mixed, MixedError, Shot, shot_of
 from camd.wire.picture import Picture
 
@@ -24,6 +25,7 @@ STATUS_MOST = 16 * 1024
 _NAME = re.compile(r"[a-z0-9_]{1,32}", re.ASCII)
 _MOST_SETTINGS = 100
 _LARGEST_NUMBER = 1e15
+_LONGEST_TEXT = 64
 
 Status = Mapping[str, int | float | str]
 
@@ -202,16 +204,10 @@ def _status(text: bytes) -> Status | None:
     if not isinstance(values, dict) or len(values) > _MOST_SETTINGS:
         return None
     return {
-        name: _in_a_line(value) if isinstance(value, str) else value
+        name: plain(value[:_LONGEST_TEXT]) if isinstance(value, str) else value
         for name, value in values.items()
         if _NAME.fullmatch(name) and (isinstance(value, str) or _is_number(value))
     }
-
-
-def _in_a_line(text: str) -> str:
-    return "".join(
-        sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text[:64]
-    )
 
 
 def _is_number(value: object) -> bool:

@@ -1,7 +1,6 @@
 """The rooms that asking boards needs, and what is counted and timed on the way."""
 
 import secrets
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from camd.intake import Intake
 from camd.live import Live
 from camd.photo import Boot, CameraId, Door, Photo, Reason, Receipt, Refused, Trigger
 from camd.pull.mixed import Shot
+from camd.wire.picture import crc_of
 
 STALE = 1.0
 """Seconds that a picture may be older than the freshest ones are when they come."""
@@ -105,9 +105,7 @@ class Album:
 
         :raises Refused: it is not, which has been told.
         """
-        crc = 0
-        for chunk in shot.chunks:
-            crc = zlib.crc32(chunk, crc)
+        crc = crc_of(shot.chunks)
         if shot.stamp is not None and self._last == (shot.stamp, crc):
             return None
         self._seq += 1

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from camd.config.wanted import checked
 from camd.fleet import Command, CommandError
 from camd.httpclient import AnswerError
-from camd.photo import Refused, Trigger
+from camd.photo import Refused, Trigger, photo_id
 from camd.pull.board import Firmware
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def _snap(puller: "Puller", flash: bool) -> Mapping[str, str]:
     receipt = await puller.album.keep(shot, Trigger.SNAP)
     if receipt is None:
         raise AnswerError("it gave the same picture once more")
-    return {"photo": f"{receipt.camera}~{receipt.boot}-{receipt.seq}"}
+    return {"photo": photo_id(receipt.key)}
 
 
 async def _set(puller: "Puller", arguments: Mapping[str, Any]) -> Mapping[str, str]:

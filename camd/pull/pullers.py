@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import define, field
-from twisted.logger import Logger
 
 from camd.config import CameraConfig, Config
 from camd.fleet import Fleet
@@ -15,8 +14,6 @@ from camd.live import Live
 from camd.photo import CameraId
 from camd.pull.house import House
 from camd.pull.puller import Puller
-
-log = Logger()
 
 
 class PullError(Exception):

@@ -19,6 +19,32 @@ def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
+EVER = -(2**62), 2**62
+"""Before the first photo, and behind the last."""
+
+
+def bounds(
+    since_ms: int | None,
+    until_ms: int | None,
+    after: Cursor | None = None,
+    *,
+    newest_first: bool = False,
+) -> list[Any]:
+    """From when, and until when, where None is no bound: values for SQL.
+
+    :param after: nothing but what comes then matters. SQLite looks through all between the bounds
+        that it is given, whatever else the cursor leaves out.
+    """
+    since = EVER[0] if since_ms is None else since_ms
+    until = EVER[1] if until_ms is None else until_ms
+    if after is not None:
+        if newest_first:
+            until = min(until, after[0] + 1)
+        else:
+            since = max(since, after[0])
+    return [since, until]
+
+
 @frozen
 class Entry:
     """A photo as the catalog has it.

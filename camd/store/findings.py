@@ -23,8 +23,8 @@ from camd.findings import (
     outranked,
 )
 from camd.photo import CameraId
-from camd.store.catalog import ANY_OF, CAMERA, COLUMNS, CatalogReader, any_of, entry_of
-from camd.store.entry import Cursor, Entry
+from camd.store.catalog_reader import ANY_OF, CAMERA, COLUMNS, CatalogReader, any_of, entry_of
+from camd.store.entry import Cursor, Entry, bounds
 
 STEP_MS = 900_000
 """Every hour, day and night begins with such a quarter of an hour, in every time zone."""
@@ -33,7 +33,6 @@ BEFORE = 3
 """Photos, of those with findings; what is on one, and on none of so many before it, is new."""
 
 _CLASS = "(SELECT id FROM classes WHERE name = ?)"
-_NEVER = -(2**62), 2**62
 _AT_ONCE = 500
 
 
@@ -233,9 +232,8 @@ class FindingsReader:
         if camera is not None:
             where.append(f"{at.partition('.')[0]}.camera = {CAMERA}")
             values.append(camera)
-        low, high = _NEVER
         where.append(f"{at} >= ? AND {at} < ?")
-        values += [low if since_ms is None else since_ms, high if until_ms is None else until_ms]
+        values += bounds(since_ms, until_ms, after, newest_first=newest_first)
         if after is not None:
             where.append(f"({at}, {id}) {'<' if newest_first else '>'} (?, ?)")
             values += after
@@ -264,7 +262,8 @@ class FindingsReader:
 
         :param useless: those with any of these flags are left out, too.
         """
-        where, values = self._unseen(model_hash, camera, useless, since_ms, until_ms)
+        within = bounds(since_ms, until_ms, after, newest_first=newest_first)
+        where, values = self._unseen(model_hash, camera, useless, within)
         if after is not None:
             where += f" AND (p.taken_ms, p.id) {'<' if newest_first else '>'} (?, ?)"
             values += after
@@ -284,17 +283,15 @@ class FindingsReader:
         until_ms: int | None = None,
     ) -> int:
         """How many there are of them."""
-        where, values = self._unseen(model_hash, camera, useless, since_ms, until_ms)
+        within = bounds(since_ms, until_ms)
+        where, values = self._unseen(model_hash, camera, useless, within)
         return int(self._one(f"SELECT count(*) {where}", values)[0])
 
     def _unseen(
         self, model_hash: str, camera: CameraId | None, useless: Collection[Flag],
-        since_ms: int | None, until_ms: int | None,
+        within: Iterable[int],
     ) -> tuple[str, list[Any]]:  # fmt: skip
-        low, high = _NEVER
-        values: list[Any] = [low if since_ms is None else since_ms,
-                             high if until_ms is None else until_ms,
-                             model_hash, bits_of(useless)]  # fmt: skip
+        values: list[Any] = [*within, model_hash, bits_of(useless)]
         only, index = "", "photos_by_time"
         if camera is not None:
             only, index = f"AND p.camera = {CAMERA}", "photos_by_camera"
@@ -333,10 +330,8 @@ class FindingsReader:
         until_ms: int | None = None,
     ) -> list[Count]:
         """What was found in each quarter of an hour in which anything was, oldest first."""
-        low, high = _NEVER
         where = ["t.taken_ms >= ? AND t.taken_ms < ?"]
-        values: list[Any] = [low if since_ms is None else since_ms,
-                             high if until_ms is None else until_ms]  # fmt: skip
+        values = bounds(since_ms, until_ms)
         if camera is not None:
             where.append(f"t.camera = {CAMERA}")
             values.append(camera)
@@ -371,7 +366,7 @@ class FindingsReader:
         rows = self._all(
             "SELECT flags, count(*) FROM looks WHERE flags != 0 "
             f"AND taken_ms >= ? {only} GROUP BY flags",
-            (_NEVER[0] if since_ms is None else since_ms, *(() if camera is None else (camera,))),
+            (bounds(since_ms, None)[0], *(() if camera is None else (camera,))),
         )
         totals: dict[Flag, int] = {}
         for bits, count in rows:

@@ -97,21 +97,6 @@ class FindingsWriter(FindingsReader):
             )
             return bool(changed.rowcount)
 
-    def enqueue(self, photos: Iterable[int]) -> int:
-        """These photos are to be looked at, be it once more.
-
-        :returns: how many were not waiting.
-        """
-        with self._transaction() as db:
-            return int(
-                db.executemany(
-                    "INSERT INTO backlog (photo) SELECT id FROM photos "
-                    "WHERE id = ? AND deleted_ms IS NULL ON CONFLICT (photo) "
-                    "DO UPDATE SET tries = 0, why = NULL WHERE why IS NOT NULL",
-                    [(photo,) for photo in photos],
-                ).rowcount
-            )
-
     def set_aside(self, photo: int, why: str) -> None:
         """The photo is looked at no more, whether it was waiting or not."""
         with self._transaction() as db:

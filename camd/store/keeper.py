@@ -8,7 +8,8 @@ one thing after the other.
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from attrs import define, field
@@ -124,23 +125,18 @@ class Keeper:
     def _enter_queued(self) -> None:
         """Take receipts off the queue and enter them; a task among them comes in its turn."""
         while True:
-            task: _Task | None = None
-            try:
-                while len(self._pending) < AT_ONCE:
+            for _ in range(AT_ONCE):
+                try:
                     item = self._queue.get_nowait()
-                    if not isinstance(item, Receipt):
-                        task = item
-                        break
-                    self._pending.append(item)
-                else:
+                except queue.Empty:
                     self._enter()
-                    continue
-            except queue.Empty:
-                self._enter()
-                return
+                    return
+                if not isinstance(item, Receipt):
+                    self._enter()
+                    self._do(item)
+                    return
+                self._pending.append(item)
             self._enter()
-            self._do(task)
-            return
 
     def _do(self, task: _Task | None) -> None:
         if task is None:
@@ -150,30 +146,30 @@ class Keeper:
             task()
 
     def _enter(self) -> None:
-        if not self._pending:
-            return
-        try:
-            self.catalog.add_many(self._pending)
-        except CatalogError as error:
-            self._complain(error)
-            time.sleep(GATHER)
-            return
-        self._complained = 0.0
-        entered, self._pending = self._pending, []
-        self._call_from_thread(lambda: self._told(entered))
+        while self._pending:
+            some = self._pending[:AT_ONCE]
+            try:
+                self.catalog.add_many(some)
+            except Exception as error:  # whatever it is, the photos are safe, and this thread lives
+                self._complain(error)
+                time.sleep(GATHER)
+                return
+            self._complained = 0.0
+            del self._pending[:AT_ONCE]
+            self._call_from_thread(partial(self._told, some))
 
-    def _complain(self, error: CatalogError) -> None:
+    def _complain(self, error: Exception) -> None:
         now = time.monotonic()
         if now < self._complained + COMPLAIN and self._complained:
             return
         self._complained = now
-        log.error(
+        write = log.error if isinstance(error, CatalogError) else log.failure
+        write(
             "the catalog cannot be written; {photos}, safe on the disk, must wait for it: {error}",
             photos=count(len(self._pending), "photo"),
             error=error,
         )
 
-    def _told(self, receipts: Iterable[Receipt]) -> None:
-        entered = list(receipts)
-        self.behind -= len(entered)
-        self.entered(entered)
+    def _told(self, receipts: list[Receipt]) -> None:
+        self.behind -= len(receipts)
+        self.entered(receipts)

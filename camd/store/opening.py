@@ -4,6 +4,7 @@ Never through a symbolic link, and never waiting: what somebody put in its place
 Everything here blocks.
 """
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -41,7 +42,7 @@ def _opened(fd: int, path: str, size: int | None) -> int:
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode) or size not in (None, status.st_size):
         os.close(fd)
-        raise FileNotFoundError(2, "it is not the file that was stored", path)
+        raise FileNotFoundError(errno.ENOENT, "it is not the file that was stored", path)
     return fd
 
 

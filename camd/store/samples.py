@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from camd.findings import Flag, bits_of
 from camd.photo import CameraId
-from camd.store.catalog import CAMERA, CatalogReader
+from camd.store.catalog_reader import CAMERA, CatalogReader
+from camd.store.entry import bounds
 
 
 class Sample(NamedTuple):
@@ -57,11 +58,8 @@ def samples(
         classes = f"AND t.class IN (SELECT id FROM classes WHERE name IN ({marks}))"
     where = ["p.deleted_ms IS NULL", f"p.camera = {CAMERA}", "p.taken_ms >= ?", "p.taken_ms < ?",
              "coalesce(l.flags, 0) & ? = 0"]  # fmt: skip
-    low, high = -(2**62), 2**62
     values: list[object] = [
-        *names, least_score, *names, *names, camera,
-        low if since_ms is None else since_ms, high if until_ms is None else until_ms,
-        bits_of(without),
+        *names, least_score, *names, *names, camera, *bounds(since_ms, until_ms), bits_of(without),
     ]  # fmt: skip
     if starred:
         where.append("p.starred = 1")

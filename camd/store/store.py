@@ -115,7 +115,6 @@ class Store:
     told: Callable[[int], None] = lambda _: None
     together: "AbstractContextManager[None]" = field(factory=nullcontext)
     looking: bool = False
-    duplicates: int = 0
     _lock: Lock = field(init=False)
     _dirty: DirtyList = field(init=False)
     _reader: CatalogReader = field(init=False)
@@ -217,7 +216,7 @@ class Store:
         clean = clean and not self._files.stuck
         if clean:
             self._dirty.turn()
-            self._keeper.shorten()
+            self._keeper.shorten().addErrback(_not_shortened)
         clean = self._keeper.stop(timeout) and clean
         self._reader.close()
         if clean:
@@ -302,12 +301,13 @@ class Store:
                 again: Deferred[Receipt] = Deferred()
                 self._answer_again(photo.crc, again, known)
                 return again
-            self._flying[key] = []
         when = moment(photo.taken, photo.received)
         job = Job(
             self._folder(photo.camera, when), photo.camera, when, photo.boot, photo.seq,
             photo.received, photo.chunks,
         )  # fmt: skip
+        if photo.door is not Door.V1:
+            self._flying[key] = []
         return self._commit.put(job).addCallbacks(
             self._through, self._failed, callbackArgs=(photo, when), errbackArgs=(photo,)
         )
@@ -389,7 +389,6 @@ class Store:
         if crc != known.crc:
             done.errback(_conflict())
         else:
-            self.duplicates += 1
             done.callback(_once_more(known))
 
     def _failed(self, failure: Failure, photo: Photo) -> Failure:
@@ -436,6 +435,11 @@ class Store:
 
 def _measure(data: bytes) -> tuple[int, int]:
     return measure([data])
+
+
+def _not_shortened(failure: Failure) -> None:
+    log.warn("the next start looks through more than it had to: {why}",
+             why=failure.getErrorMessage())  # fmt: skip
 
 
 def _conflict() -> Refused:

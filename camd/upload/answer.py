@@ -7,10 +7,9 @@ from math import ceil
 
 from attrs import frozen
 
-from camd.photo import Reason, Receipt, Refused
+from camd.photo import Reason, Receipt, Refused, photo_id
 
 PHRASES = {
-    100: "Continue",
     200: "OK",
     201: "Created",
     400: "Bad Request",
@@ -21,7 +20,6 @@ PHRASES = {
     408: "Request Timeout",
     409: "Conflict",
     413: "Content Too Large",
-    417: "Expectation Failed",
     429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
@@ -109,7 +107,7 @@ def refused(error: Refused) -> Answer:
 
 def stored(receipt: Receipt, created: bool) -> Answer:
     """The photo is on stable storage. *created*: say 201 where it is new."""
-    name = f"{receipt.camera}~{receipt.boot}-{receipt.seq}"
+    name = photo_id(receipt.key)
     if receipt.again:
         return Answer(200, f"stored before: {name}")
     return Answer(201 if created else 200, f"stored: {name}")

@@ -30,7 +30,7 @@ class Body:
     A PUT is a program's: its length is believed. A POST is a sketch's: a closing boundary and the
     picture's own end are believed before its length.
 
-    :ivar most: bytes of a picture.
+    :param most: bytes of a picture.
     """
 
     __slots__ = ("_announced", "_framing", "_got", "_most", "_strict", "_submission")

@@ -43,7 +43,7 @@ class Framing(Protocol):
 class Counted:
     """A body with a Content-Length, or, where *length* is None, with no word about its end.
 
-    :ivar strict: what comes behind *length* is none of it.
+    :param strict: what comes behind *length* is none of it.
     """
 
     __slots__ = ("_got", "_length", "_strict", "behind")

@@ -5,7 +5,6 @@ is what many of them wait for. A PUT is a program's, and is held to what it says
 """
 
 import hashlib
-import time
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -271,7 +270,7 @@ class UploadProtocol(Protocol):
         self._store(
             Photo(
                 self._camera, boot, seq, chunks, size, crc_of(chunks), picture.width,
-                picture.height, time.time(), Door.UPLOAD, taken(words.get("ts", "")),
+                picture.height, factory.now(), Door.UPLOAD, taken(words.get("ts", "")),
                 trigger(words.get("trigger", "")),
             )
         )  # fmt: skip

@@ -26,9 +26,7 @@ TITLES: Mapping[int, str] = {
     403: "Not allowed",
     404: "Not there",
     405: "Not so",
-    408: "Too slow",
     409: "Not now",
-    411: "Of no length",
     412: "Changed meanwhile",
     413: "Too much",
     415: "Not JSON",
@@ -187,8 +185,7 @@ def loads(body: bytes, kind: bytes | None) -> dict[str, Any]:
         raise Problem(415, "the body is application/json")
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
-        dumps(value)
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except (ValueError, RecursionError):
         raise Problem(400, "the body is no JSON") from None
     if not isinstance(value, dict):

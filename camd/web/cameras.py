@@ -6,8 +6,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from attrs import define, field
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
 from camd.access import May
 from camd.fleet import Camera
@@ -15,15 +13,13 @@ from camd.news import Item, Kind
 from camd.offered import offered_to
 from camd.photo import CameraId, photo_id
 from camd.store.catalog import CatalogReader
-from camd.store.entry import Entry, Totals
+from camd.store.entry import Entry
 from camd.store.naming import session_begin
 from camd.web.answers import Answer, Problem, said
 from camd.web.house import House
 from camd.web.routes import Ask, Route, route
 from camd.web.telemetry import Telemetry
-from camd.workers import BusyError, Looks
-
-log = Logger()
+from camd.workers import Looks
 
 _MOST_REFUSALS = 20_000
 
@@ -102,9 +98,7 @@ class Cameras:
 
     async def days(self, ask: Ask) -> Answer:
         camera = self.known(ask)
-        totals: dict[str, Totals] = await self._asked(
-            self.looks.ask(lambda reader: reader.days(camera.id))
-        )
+        totals = await self.looks.ask(lambda reader: reader.days(camera.id))
         config = self.house.config
         settings = config.camera(camera.id)
         noon = settings.session == "noon"
@@ -142,16 +136,13 @@ class Cameras:
             id for id, camera in fleet.items()
             if camera.photos and camera.latest is None and id not in self._newest
         ]  # fmt: skip
-        if missing:
-            self._newest |= await self._asked(
-                self.looks.ask(lambda reader: _latest(reader, missing))
-            )
-
-    async def _asked(self, asked: "Deferred[Any]") -> Any:
+        if not missing:
+            return
         try:
-            return await asked
-        except BusyError:
-            raise Problem(503, "too much is asked at once", Retry_After="1") from None
+            self._newest |= await self.looks.ask(lambda reader: _latest(reader, missing))
+        except BaseException:
+            self._looked = False
+            raise
 
     def newest(self, camera: Camera) -> Entry | None:
         """Its newest photo, as far as that is known without looking."""

@@ -1,6 +1,5 @@
 """Commands to cameras, and what came of the last ones."""
 
-import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
@@ -54,8 +53,8 @@ class Asked:
             "photo": self.photo, "why": self.why, "asked": self.asked, "ended": self.ended,
         }  # fmt: skip
 
-    def over(self, state: str) -> None:
-        self.state, self.ended = state, time.time()
+    def over(self, state: str, when: float) -> None:
+        self.state, self.ended = state, when
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             waiter.callback(None)
@@ -153,7 +152,7 @@ class Commands:
         if name != "kick" and camera.protocol == "v1":
             raise Problem(409, "a board with the tutorial's sketch takes no commands")
         self._number += 1
-        asked = Asked(self._number, camera.id, name, arguments, time.time())
+        asked = Asked(self._number, camera.id, name, arguments, self.house.fleet.now())
         self._asked[asked.id] = asked
         if len(self._asked) > REMEMBERED:
             self._asked.popitem(last=False)
@@ -184,7 +183,7 @@ class Commands:
         self._over(asked, "failed")
 
     def _over(self, asked: Asked, state: str) -> None:
-        asked.over(state)
+        asked.over(state, self.house.fleet.now())
         self.changed("outcome", asked.camera, asked.json())
 
 

@@ -1,6 +1,5 @@
 """The web door as a whole: built, opened, closed."""
 
-import time
 from ipaddress import ip_address
 
 from attrs import define, field
@@ -77,9 +76,9 @@ class WebDoor:
         self.timelapses = Timelapses(house, cameras, files)
         routes = Routes(self.guard, config)
         self.site = Site(config, routes, house.reactor)
-        started = time.time()
+        started = house.fleet.now()
         for room in (
-            Pages(self.guard, time.time), cameras, Commands(house, cameras, changed), photos,
+            Pages(self.guard, house.fleet.now), cameras, Commands(house, cameras, changed), photos,
             OnPhotos(house, photos, changed), Publishing(house),
             self.timelapses, self.watching, self.events,
             Journal(house, files, self.watching, started),

@@ -2,13 +2,11 @@
 
 import os
 import re
-import stat
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from attrs import define
-from twisted.logger import Logger
 
 from camd import __version__
 from camd.access import May
@@ -16,19 +14,17 @@ from camd.config import Config
 from camd.doors import is_secure, own_address, port_of
 from camd.news import Kind
 from camd.photo import Reason, is_camera_id
+from camd.store.opening import open_file
 from camd.store.quarantine import SUFFIX
 from camd.web.answers import JPEG, Answer, Problem, said
 from camd.web.events import item_json
 from camd.web.house import House
 from camd.web.live import Watching
 from camd.web.routes import Ask, Route, route
-from camd.workers import BusyError, Workers
-
-log = Logger()
+from camd.workers import Workers
 
 _NAME = re.compile(r"(.+)_([0-9]{8}-[0-9]{6})_([0-9]{6,12})_([a-z]{2,12})", re.ASCII)
 _MOST = 10**15 - 1
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @define(eq=False)
@@ -96,7 +92,7 @@ class Journal:
             return found[:limit]
 
         kept = self.house.config.store.quarantine
-        return said({"quarantine": kept, "refused": await self._run(look)})
+        return said({"quarantine": kept, "refused": await self.workers.run(look)})
 
     async def refused_image(self, ask: Ask) -> Answer:
         name = ask.names["refused"]
@@ -104,23 +100,14 @@ class Journal:
             raise Problem(404, "nothing of that name is in quarantine")
 
         def read() -> bytes:
-            fd = os.open(self._quarantine / f"{name}{SUFFIX}", _FILE)
-            with open(fd, "rb") as file:
-                if not stat.S_ISREG(os.fstat(fd).st_mode):
-                    raise FileNotFoundError
+            with open(open_file(self._quarantine, f"{name}{SUFFIX}"), "rb") as file:
                 return file.read()
 
         try:
-            data = await self._run(read)
+            data = await self.workers.run(read)
         except OSError:
             raise Problem(404, "nothing of that name is in quarantine") from None
         return Answer(data, 200, JPEG, {b"Cache-Control": b"private, max-age=86400"})
-
-    async def _run(self, work: Any) -> Any:
-        try:
-            return await self.workers.run(work)
-        except BusyError:
-            raise Problem(503, "too much is asked at once", Retry_After="1") from None
 
     # ---- camd itself
 

@@ -1,6 +1,5 @@
 """How camd fares, for Prometheus: looked up when it is asked for, so that it costs nothing else."""
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -147,7 +146,7 @@ class Metrics:
             states[camera.state.value] = states.get(camera.state.value, 0) + 1
         yield gauges("camd_cameras", "Cameras, by how they fare.", "state", states)
         shown = list(all.values())[:MOST_CAMERAS]
-        now = time.time()
+        now = self.house.fleet.now()
         yield gauges(
             "camd_camera_last_seen_age_seconds", "Since a camera was seen.", "camera",
             {c.id: now - c.last_seen for c in shown if c.last_seen},

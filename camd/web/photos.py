@@ -1,7 +1,6 @@
 """Photos: found, shown, starred, noted and deleted."""
 
 import re
-import time
 import zlib
 from collections.abc import Callable
 from functools import partial
@@ -188,7 +187,8 @@ class Photos:
                 raise Problem(409, "it is starred or labelled: take that away first")
             try:
                 store.check()
-                report = delete(catalog, store.root, entry.id, time.time(), dirty=store.dirty)
+                now = self.house.fleet.now()
+                report = delete(catalog, store.root, entry.id, now, dirty=store.dirty)
             except OSError as error:
                 log.error("{photo} cannot be deleted: {why}", photo=entry.path, why=str(error))
                 raise Problem(503, "the disk cannot be written", Retry_After="10") from None
@@ -214,12 +214,9 @@ class Photos:
     async def ask(self, work: Callable[[CatalogReader], T]) -> T:
         """What a long look into the catalog finds.
 
-        :raises Problem: too many want to look.
+        :raises BusyError: too many want to look.
         """
-        try:
-            return await self.looks.ask(work)
-        except BusyError:
-            raise Problem(503, "too much is asked at once", Retry_After="1") from None
+        return await self.looks.ask(work)
 
     # ---- pictures
 

@@ -21,6 +21,7 @@ from camd.store.schema import CatalogError
 from camd.web.answers import Answer, Problem, Query, loads
 from camd.web.auth import NOBODY, Guard, Who
 from camd.web.server import Request
+from camd.workers import BusyError
 
 log = Logger()
 
@@ -184,6 +185,8 @@ def _problem(failure: Any, request: Request) -> None:
     if failure.check(CatalogError):
         log.error("a request failed: {why}", why=str(problem))
         problem = Problem(503, "the catalog cannot be read or written", Retry_After="10")
+    elif failure.check(BusyError):
+        problem = Problem(503, "too much is asked at once", Retry_After="1")
     else:
         failure.trap(Problem)
     request.problem(problem)

@@ -24,7 +24,7 @@ from twisted.web import http
 from zope.interface import implementer
 
 from camd.config import Config
-from camd.web.answers import Answer, Problem
+from camd.web.answers import PROBLEM, Answer, Problem
 
 log = Logger()
 
@@ -139,7 +139,7 @@ class Request(http.Request):
             name.replace("_", "-").encode(): text.encode() for name, text in problem.headers.items()
         }
         headers[b"Cache-Control"] = b"no-store"
-        self.answer(Answer(problem.body, problem.status, b"application/problem+json", headers))
+        self.answer(Answer(problem.body, problem.status, PROBLEM, headers))
 
     def answer(self, answer: Answer) -> None:
         """Sent, unless nobody waits for it."""
@@ -306,9 +306,9 @@ class Channel(http.HTTPChannel):
         self.ended = True
         body = problem.body
         self.transport.write(
-            b"HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n"
+            b"HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n"
             b"Connection: close\r\n\r\n%s"
-            % (problem.status, phrase(problem.status), len(body), body)
+            % (problem.status, phrase(problem.status), PROBLEM, len(body), body)
         )
         self.transport.unregisterProducer()
         if ISSLTransport.providedBy(self.transport):

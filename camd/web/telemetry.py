@@ -66,6 +66,8 @@ class Telemetry:
         ring = self._rings.get(item.camera)
         if ring is None:
             if len(self._rings) >= web.telemetry_cameras:
+                self._drop_the_forgotten()
+            if len(self._rings) >= web.telemetry_cameras:
                 return
             ring = self._rings[item.camera] = Ring()
         if ring.when and item.when - ring.when[-1] < web.telemetry_step:
@@ -73,6 +75,10 @@ class Telemetry:
         camera = self.fleet.cameras.get(item.camera)
         if camera is not None:
             ring.add(item.when, camera.telemetry or {}, web.telemetry_samples)
+
+    def _drop_the_forgotten(self) -> None:
+        for camera in self._rings.keys() - self.fleet.cameras.keys():
+            del self._rings[camera]
 
     def of(self, camera: CameraId) -> Ring:
         return self._rings.get(camera) or Ring()

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from enum import Enum
 
 SOI = b"\xff\xd8"
-EOI = b"\xff\xd9"
 
 MAX_SEGMENTS = 500
 """More than any camera writes; bounds the work on a made-up chain of empty segments."""

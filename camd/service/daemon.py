@@ -1,7 +1,6 @@
-"""The one place that knows all the rooms: it builds them, opens the doors, and shuts them again.
+"""The daemon, from its rooms to its doors.
 
-`build` gives twistd a service. In order: the store is opened and level, then the doors open; at
-the end the doors close first, what is in flight is answered, and the store goes last.
+`build` gives twistd a service. In order: the store is opened and level, then the doors open.
 """
 
 import importlib
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 from twisted.application.service import MultiService
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import LoopingCall
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 
@@ -37,6 +36,7 @@ from camd.live import Live
 from camd.news import News
 from camd.process import calm_collector, many_files
 from camd.pull.pullers import PullError, Pullers
+from camd.service.ending import end
 from camd.signals import Signals
 from camd.store.findings import FindingsReader
 from camd.store.quarantine import Quarantine
@@ -57,16 +57,6 @@ SHORTEN = 3600.0
 SPARE_FILES = 250
 """Descriptors that are not for connections of cameras, besides those of the writers: what comes
 in one turn of the reactor, the page's connections, and our own files."""
-
-LAST_READ = 0.1
-"""Seconds at the end in which what boards have sent by then is read as ever."""
-
-LAST_WORDS = 0.5
-"""Seconds in which the last answers leave."""
-
-LAST_WRITES = 1.5
-"""Seconds that the disk gets at the end, for the photos and again for the catalog: with the time
-that boards get to finish, less than the ten in which all is over."""
 
 
 class StartError(SystemExit):
@@ -210,10 +200,7 @@ class Camd(MultiService):
             super().privilegedStartService()
             self.continuity.after_doors()
             self.cameras.recheck()
-        except (StoreError, DoorError, HandoverError) as error:
-            self._undo()
-            raise StartError(f"camd: {error}") from None
-        except OSError as error:  # the manhole's port
+        except (StoreError, DoorError, HandoverError, OSError) as error:  # also the manhole's port
             self._undo()
             raise StartError(f"camd: {error}") from None
 
@@ -310,14 +297,12 @@ class Camd(MultiService):
         systemd.notify(f"{systemd.READY}\n{systemd.status('takes photos')}", os.environ)
 
     def _open_doors(self) -> None:
-        tls = self.config.tls
-        self._load_certificate()
         secure = SecureCameraFactory(self.cameras)
         failed: list[DoorError] = []
         for description in self.config.listen:
             factory = secure if is_secure(description) else self.cameras
             self.doors.listen(description, factory).addErrback(_collect, failed)
-        for description in tls.endpoints:
+        for description in self.config.tls.endpoints:
             self.doors.listen(description, secure, self.certificate).addErrback(_collect, failed)
         if self.config.upload.listen != "off":
             door = self.doors.listen(self.config.upload.listen, self.uploads)
@@ -441,56 +426,7 @@ class Camd(MultiService):
 
     def stopService(self) -> "Deferred[None]":
         """Fires when what was in flight has been answered and all that was stored is safe."""
-        return Deferred.fromCoroutine(self._stop())
-
-    async def _stop(self) -> None:
-        systemd.notify(f"{systemd.STOPPING}\n{systemd.status('finishing photos')}", os.environ)
-        self.running = False
-        self.continuity.give_up()
-        if self.publisher is not None:
-            self.publisher.farewell()
-        self.halt()
-        if self.web is not None:
-            self.web.close()
-        await deferLater(self.reactor, LAST_READ)  # who knocks already is let in
-        await self.doors.close()
-        wedged = sum(connection.is_v1 for connection in self.cameras.connections)
-        if wedged:
-            log.warn(
-                "boards with the tutorial's sketch that are connected: {count}; such a board does "
-                "not come back by itself, its power must be switched off and on",
-                count=wedged,
-            )
-        await deferLater(self.reactor, LAST_READ)
-        answered = DeferredList([self.cameras.drain(), self.uploads.drain()])
-        await self._at_most(self.config.times.drain, answered.addCallback(lambda _: None))
-        self.intake.stopping = True
-        end = self.reactor.seconds() + LAST_WRITES
-        while self.store.waiting and self.reactor.seconds() < end:
-            await deferLater(self.reactor, 0.05)
-        through = DeferredList([self.cameras.hang_up(), self.uploads.hang_up()])
-        await self._at_most(LAST_WORDS, through.addCallback(lambda _: None))
-        self.cameras.close()
-        self.uploads.close()
-        await self._at_most(LAST_WORDS, self.upkeep.save())
-        super_stop = MultiService.stopService(self)
-        if super_stop is not None:
-            await super_stop
-        if self.publisher is not None:
-            self.publisher.stop()  # with what the last photos brought
-        if self.web is not None:
-            self.web.stop()
-        if self.store.close(LAST_WRITES):
-            log.info("stopped; every photo that was acknowledged is safe")
-        else:
-            log.warn("stopped; the catalog will be brought level with the photos at the start")
-
-    async def _at_most(self, seconds: float, done: "Deferred[None]") -> None:
-        """Waits for *done*, but not for ever."""
-        patience: Deferred[None] = deferLater(self.reactor, seconds)
-        await DeferredList([done, patience], fireOnOneCallback=True)
-        patience.addErrback(lambda failure: failure.trap(CancelledError))
-        patience.cancel()
+        return Deferred.fromCoroutine(end(self))
 
 
 def build(
@@ -503,7 +439,6 @@ def build(
     """The daemon, ready to be started.
 
     :param forebear: the process from which it takes over.
-    :raises StartError: where an endpoint means nothing.
     """
     camd = Camd(loaded, reactor, reload, observer)
     camd.continuity.forebear = forebear
