@@ -209,6 +209,8 @@ class Camd(MultiService):
             self._open_web()
             super().privilegedStartService()
             self.continuity.after_doors()
+            if self.web is not None:
+                self.web.start()
             self.cameras.recheck()
         except (StoreError, DoorError, HandoverError) as error:
             self._undo()
