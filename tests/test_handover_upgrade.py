@@ -14,8 +14,9 @@ from pathlib import Path
 
 from camd.keys import KeyRing
 from camd.photo import CameraId
-from tests.e2e_boards import V1, V2, Wire
+from tests.e2e_boards import V1, V2, Wire, photo
 from tests.e2e_daemon import LOOPBACK, Daemon, environment, until
+from tests.e2e_disk import Disk, fill
 from tests.e2e_lasting import (
     LastingCase,
     Named,
@@ -27,6 +28,7 @@ from tests.e2e_lasting import (
     unix,
 )
 from tests.e2e_talk import KEY, Talk, picture
+from tests.tools import tool
 from tests.web_client import WEB, Client, port_of
 
 ROOT = Path(__file__).parent.parent
@@ -325,11 +327,12 @@ class Operator(LastingCase):
         (code / "twisted").symlink_to(ROOT / "twisted")
         return code
 
-    def spoilt(self, module: str, code: str, config: str = "") -> Daemon:
+    def spoilt(self, module: str, code: str, config: str = "", *options: str) -> Daemon:
         """A daemon that runs, and whose *module* ends with *code* from now on."""
         directory = self.directory()
         root = self.copy(directory)
-        daemon = self.lasting(config, directory=directory, env={"PYTHONPATH": str(root)})
+        env = {"PYTHONPATH": str(root)}
+        daemon = self.lasting(config, *options, directory=directory, env=env)
         with (root / "camd" / module).open("a") as file:
             file.write(code)
         return daemon
@@ -370,6 +373,73 @@ class Operator(LastingCase):
         until(lambda: "has taken over" in daemon.said)
         self.assertEqual(V1(daemon.port).photo(picture(1)), "ACK")
         self.assertEqual(daemon.said.count("a new camd is started"), 1)
+
+    def test_asked_while_it_takes_over(self) -> None:
+        """Who asks a process that has just taken over, and is not through with it, is heard."""
+        daemon = self.spoilt(
+            "handover/continuity.py",
+            "\n_after = Continuity.after_doors\n"
+            "def _asked(self: object) -> None:\n    import signal\n"
+            "    if not os.path.exists('asked'):\n        open('asked', 'w').close()\n"
+            "        os.kill(os.getpid(), signal.SIGUSR2)\n    _after(self)\n"
+            "Continuity.after_doors = _asked\n",
+        )
+        os.kill(daemon.pid, signal.SIGUSR2)
+        until(lambda: daemon.said.count("this process has taken over") == 2)
+
+    def test_keeper_wanted(self) -> None:
+        """A keeper cannot come between: that it is wanted now changes nothing until the next start,
+        and is said."""
+        daemon = self.lasting()
+        board = V1(daemon.port)
+        self.assertEqual(board.photo(picture(1)), "ACK")
+        daemon.config.write_text("[restart]\nkeep = true\n")
+        self.upgrade(daemon)
+        self.assertEqual(board.photo(picture(2)), "ACK")
+        self.assertIn("restart.keep counts when camd is stopped and started", daemon.said)
+
+    def test_full_disk(self) -> None:
+        """Where there is no room to open the store in, which somebody might have taken by the time
+        that it is closed, it stays open."""
+        directory = self.directory()
+        disk = Disk(directory, 40)
+        self.addCleanup(disk.unmount)
+        daemon = self.lasting(
+            '[store]\nkeep_free = "0 B"\n', directory=directory, store=disk.path / "s"
+        )
+        board = V1(daemon.port)
+        self.assertEqual(board.photo(picture(1)), "ACK")
+        fill(disk.path / "other")
+        pid = pid_of(daemon)
+        os.kill(pid, signal.SIGUSR2)
+        until(lambda: "no room on the disk to open the store in" in daemon.said)
+        self.assertEqual(board.photo(picture(2, 3000)), "NAK full")
+        (disk.path / "other").unlink()
+        until(lambda: board.photo(picture(3, 3000)) == "ACK")
+        self.upgrade(daemon)
+        self.assertEqual(board.photo(picture(4)), "ACK")
+
+    def test_film(self) -> None:
+        """A film in the making goes on where the new process did not take over."""
+        tool("ffmpeg", "ffmpeg")
+        daemon = self.spoilt(
+            "handover/forebear.py",
+            "\ndef _die(self: object) -> None:\n    os._exit(3)\nForebear.taken = _die\n",
+            '[timelapse]\nlongest = "1 h"\n',
+            "--web",
+            WEB,
+        )
+        page = Client(port_of(daemon)).sign_in()
+        board = V2(daemon.port, Talk("cat"))
+        for seq in range(1, 4):
+            self.assertEqual(board.photo(seq, photo(seq)), f"ACK {seq}")
+        films = "/api/v1/cameras/cat/timelapses"
+        until(lambda: len(page.get("/api/v1/photos?camera=cat").json["photos"]) == 3)
+        self.assertEqual(page.ask("POST", films, {"length": 3600, "size": "uxga"}).status, 202)
+        folder = daemon.store / ".camd" / "timelapses"
+        until(lambda: list(folder.glob("*.part")))
+        self.assertEqual(restart(daemon).returncode, 1)
+        self.assertEqual(len(list(folder.glob("*.part"))), 1)
 
     def test_newer_catalog(self) -> None:
         """One that does not know the catalog."""

@@ -101,6 +101,8 @@ class Upgrade:
             await house.save()
             # From here to the last word nothing else happens in this process.
             self._still_wanted()
+            if not house.store.roomy:
+                raise AbandonedError("there is no room on the disk to open the store in")
             house.store.close(_LAST_WRITES)
             closed = True
             self._heir.bequeath(gather(house, since, house.totals))
@@ -138,7 +140,10 @@ class Upgrade:
         house, drain = self.house, self.house.config.times.drain
         while house.store.waiting or (house.keeping is not None and house.keeping.busy):
             if time.monotonic() - since > drain:
-                raise AbandonedError(f"the disk did not take all photos within {drain:g} s")
+                raise AbandonedError(
+                    f"the disk did not take all photos within {drain:g} s" if house.store.waiting
+                    else f"whoever keeps connections did not listen for {drain:g} s"
+                )  # fmt: skip
             await deferLater(house.reactor, _LOOK)
 
     def _still_wanted(self) -> None:
