@@ -43,6 +43,14 @@ def restart(daemon: Daemon) -> "subprocess.CompletedProcess[str]":
     )  # fmt: skip
 
 
+def copy(directory: Path) -> Path:
+    """A camd of the test's own, to be spoilt."""
+    code = directory / "code"
+    shutil.copytree(ROOT / "camd", code / "camd", ignore=shutil.ignore_patterns("__pycache__"))
+    (code / "twisted").symlink_to(ROOT / "twisted")
+    return code
+
+
 class Boards(LastingCase):
     """What they see of it."""
 
@@ -235,9 +243,8 @@ class Boards(LastingCase):
             self.assertEqual(named.answer(), f"SNAP {turn + 1}")
             self.upgrade(daemon)
 
-    def test_tls(self) -> None:
-        """A connection under TLS ends in an orderly way, and its port goes on."""
-        directory = self.directory()
+    def secure(self, directory: Path) -> tuple[str, ssl.SSLContext]:
+        """The settings of a door with TLS, and what its boards need."""
         authority = subprocess.run(
             [
                 sys.executable, "-m", "camd", "--store", str(directory / "store"), "enroll",
@@ -253,14 +260,44 @@ class Boards(LastingCase):
             f'[tls]\ncertificate = "{names["server.pem"]}"\nkey = "{names["server.key"]}"\n'
             f'listen = ["{LOOPBACK}"]\n'
         )
+        return config, ssl.create_default_context(cafile=str(names["ca.pem"]))
+
+    def test_tls(self) -> None:
+        """A connection under TLS ends in an orderly way, and its port goes on."""
+        directory = self.directory()
+        config, context = self.secure(directory)
         daemon = self.lasting(config, directory=directory)
-        context = ssl.create_default_context(cafile=str(names["ca.pem"]))
         board = V2(daemon.ports[1], Talk("cat", tls=True), context)
         self.assertEqual(board.photo(1, picture(1)), "ACK 1")
         self.upgrade(daemon)
         self.assertTrue(board.ends())
         again = V2(daemon.ports[1], Talk("cat", tls=True), context)
         self.assertEqual(again.photo(1, picture(1)), "ACK 1")
+
+    def test_stopped_too_late(self) -> None:
+        """Who asks the old process to stop when the new one serves does not close its ports."""
+        go = (
+            "\nimport signal\n_go = Heir.go\ndef _late(self: object) -> None:\n    _go(self)\n"
+            "    os.kill(os.getpid(), signal.SIGTERM)\nHeir.go = _late\n"
+        )
+        barrier = (
+            "\n_heard = _barrier\ndef _late() -> None:\n    _heard()\n"
+            "    os.kill(os.getpid(), signal.SIGTERM)\n_barrier = _late\n"
+        )
+        for module, code in (("heir.py", go), ("upgrade.py", barrier)):
+            directory = self.directory()
+            config, context = self.secure(directory)
+            root = copy(directory)
+            with (root / "camd" / "handover" / module).open("a") as file:
+                file.write(code)
+            daemon = self.lasting(config, directory=directory, env={"PYTHONPATH": str(root)})
+            old, board = V1(daemon.port), V2(daemon.ports[1], Talk("cat", tls=True), context)
+            self.assertEqual(old.photo(picture(1)), "ACK")
+            self.assertEqual(board.photo(1, picture(2)), "ACK 1")
+            self.upgrade(daemon)
+            self.assertEqual(daemon.ended(), 0)
+            self.assertEqual(old.photo(picture(3)), "ACK")
+            self.assertEqual(V1(daemon.port).photo(picture(4)), "ACK")
 
 
 class Operator(LastingCase):
@@ -320,17 +357,10 @@ class Operator(LastingCase):
         daemon.config.write_text("")
         self.upgrade(daemon)
 
-    def copy(self, directory: Path) -> Path:
-        """A camd of the test's own, to be spoilt."""
-        code = directory / "code"
-        shutil.copytree(ROOT / "camd", code / "camd", ignore=shutil.ignore_patterns("__pycache__"))
-        (code / "twisted").symlink_to(ROOT / "twisted")
-        return code
-
     def spoilt(self, module: str, code: str, config: str = "", *options: str) -> Daemon:
         """A daemon that runs, and whose *module* ends with *code* from now on."""
         directory = self.directory()
-        root = self.copy(directory)
+        root = copy(directory)
         env = {"PYTHONPATH": str(root)}
         daemon = self.lasting(config, *options, directory=directory, env=env)
         with (root / "camd" / module).open("a") as file:

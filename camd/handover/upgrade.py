@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 import sys
 import time
 from typing import Any, NoReturn, Protocol
@@ -188,6 +189,9 @@ class Upgrade:
     async def _leave(self) -> None:
         """The new process serves already. This one must not touch what is handed over, nor end in
         an orderly way: closing a connection would end it for both."""
+        # Even where this is asked for: the new process is the one to ask.
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2):
+            signal.signal(number, signal.SIG_IGN)
         reactor = self.house.reactor
         systemd.notify(f"MAINPID={self._heir.pid}", os.environ)
         _barrier()
@@ -204,7 +208,7 @@ class Upgrade:
             if isinstance(selectable, tcp.Connection | unix.Server | tcp.Port):
                 reactor.removeReader(selectable)
                 reactor.removeWriter(selectable)
-        end = time.monotonic() + _FAREWELL
+        end = time.monotonic() + (0.0 if self.house.stopping else _FAREWELL)
         while time.monotonic() < end and not all(lowest.disconnected for lowest in parting):
             await deferLater(reactor, _LOOK)
         for stream in (sys.stdout, sys.stderr):
