@@ -1,5 +1,6 @@
 """A new process takes over under load, and no board notices."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -12,6 +13,8 @@ import threading
 import time
 from pathlib import Path
 
+from camd.cli import restart as restart_module
+from camd.cli.restart import is_locked
 from camd.keys import KeyRing
 from camd.photo import CameraId
 from tests.e2e_boards import V1, V2, Wire, photo
@@ -366,6 +369,21 @@ class Operator(LastingCase):
         with (root / "camd" / module).open("a") as file:
             file.write(code)
         return daemon
+
+    def test_between_two(self) -> None:
+        """A store that is nobody's for a moment, since one process has let go and the next has not
+        taken it yet, is one on which camd runs."""
+        lock = Path(self.mktemp())
+        lock.write_text("4711\n")
+        with lock.open() as held:
+
+            def first(path: Path) -> bool:
+                taken = is_locked(path)
+                fcntl.flock(held, fcntl.LOCK_EX)
+                return taken
+
+            self.patch(restart_module, "is_locked", first)
+            self.assertEqual(restart_module.running(lock), 4711)
 
     def test_broken_program(self) -> None:
         """A program that cannot even be imported."""
