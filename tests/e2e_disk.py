@@ -31,7 +31,7 @@ class Disk:
         self.path.mkdir()
         with self.image.open("wb") as file:
             file.truncate(megabytes * 1024 * 1024)
-        # Blocks as large as pages: of a smaller one a full disk may have none left for the rest of a
+        # Blocks as large as pages: of smaller ones a full disk may have none left for the rest of a
         # page that SQLite has mapped, which ends the process.
         self._run("mkfs.ext4", "e2fsprogs", "-q", "-F", "-m", "0", "-b", "4096", str(self.image))
         self.mount()
