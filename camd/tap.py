@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import IService
+from twisted.logger import Logger
 from twisted.python import usage
 
 from camd import __version__
@@ -13,6 +14,8 @@ from camd.config import ConfigError, Loaded, load
 
 if TYPE_CHECKING:
     from camd.handover.forebear import Forebear
+
+log = Logger()
 
 VARIABLE = "CAMD_HANDOVER"
 """As `camd.handover.heir` has it, which is not imported for each start."""
@@ -130,7 +133,9 @@ def makeService(options: Options) -> IService:
             raise SystemExit(f"camd: {line}") from None
     twistd: Any = options.parent or {}
     if config.restart.keep and "NOTIFY_SOCKET" not in os.environ:
-        become_keeper(twistd.get("nodaemon", True))
+        if options.forebear is None:
+            become_keeper(twistd.get("nodaemon", True))
+        log.warn("restart.keep counts when camd is stopped and started: no keeper can come between")
     elsewhere = (
         twistd.get("syslog") or twistd.get("logger") or twistd.get("logfile") not in (None, "-")
     )

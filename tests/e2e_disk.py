@@ -31,7 +31,9 @@ class Disk:
         self.path.mkdir()
         with self.image.open("wb") as file:
             file.truncate(megabytes * 1024 * 1024)
-        self._run("mkfs.ext4", "e2fsprogs", "-q", "-F", "-m", "0", str(self.image))
+        # Blocks as large as pages: of smaller ones a full disk may have none left for the rest of a
+        # page that SQLite has mapped, which ends the process.
+        self._run("mkfs.ext4", "e2fsprogs", "-q", "-F", "-m", "0", "-b", "4096", str(self.image))
         self.mount()
 
     def _run(self, name: str, package: str, *arguments: str) -> None:
@@ -59,9 +61,16 @@ class Disk:
 
     def unmount(self) -> None:
         """Where a test failed in the middle there may be mounts above it."""
-        for path in (*self.path.iterdir(), self.path):
+        for path in self.path.iterdir():
             if path.is_mount():
-                self._run("umount", "mount", "-l" if path != self.path else "-v", str(path))
+                self._run("umount", "mount", "-l", str(path))
+        until(self._unmounted, what="whoever was killed lets go of the disk")
+
+    def _unmounted(self) -> bool:
+        if self.path.is_mount():
+            command = [tool("umount", "mount"), str(self.path)]
+            subprocess.run(command, capture_output=True, timeout=30, check=False)
+        return not self.path.is_mount()
 
     def lose_power(self) -> None:
         """What has not reached the disk by now never will: nothing is flushed, not even the file

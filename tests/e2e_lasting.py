@@ -4,6 +4,7 @@ import os
 import random
 import re
 import select
+import shutil
 import signal
 import socket
 import threading
@@ -11,6 +12,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from hashlib import sha256
+from pathlib import Path
 
 from tests.e2e_boards import V1, V2, Wire
 from tests.e2e_daemon import Daemon, DaemonCase, until
@@ -78,6 +80,15 @@ class LastingCase(DaemonCase):
 def pid_of(daemon: Daemon) -> int:
     """The process that has the store now."""
     return int((daemon.store / ".camd" / "lock").read_text().partition("\n")[0])
+
+
+def copied(directory: Path) -> Path:
+    """A camd of the test's own, to be spoilt."""
+    root = Path(__file__).parent.parent
+    code = directory / "code"
+    shutil.copytree(root / "camd", code / "camd", ignore=shutil.ignore_patterns("__pycache__"))
+    (code / "twisted").symlink_to(root / "twisted")
+    return code
 
 
 def memory_and_descriptors(pid: int) -> tuple[int, int]:

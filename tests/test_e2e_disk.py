@@ -15,7 +15,7 @@ from camd.store.folders import OWN
 from camd.store.schema import CatalogError
 from camd.timelapse import TimelapseError, Wish, shoot
 from tests.e2e_boards import V1, V2, Load, lost, photo
-from tests.e2e_daemon import Daemon, DaemonCase
+from tests.e2e_daemon import Daemon, DaemonCase, until
 from tests.e2e_disk import MIB, Disk, fill
 from tests.e2e_talk import BOOT, Talk
 from tests.film_store import NOON, put
@@ -74,6 +74,23 @@ class Full(DiskCase):
         self.assertEqual(len(daemon.photos()), 1)
         self.assertEqual(list(daemon.store.rglob("*.part")), [])
         other.unlink()
+        self.served(daemon, 50)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_killed_meanwhile(self) -> None:
+        """Behind a crash on such a disk camd starts, and serves when there is room."""
+        disk, daemon = self.on_disk(24, "store.keep_free = 0")
+        self.assertEqual(V1(daemon.port).photo(photo(1)), "ACK")
+        with closing(CatalogReader.open(daemon.store / OWN / "catalog.sqlite")) as catalog:
+            until(lambda: sum(totals.photos for totals in catalog.totals().values()) == 1)
+        fill(disk.path / "other")
+        daemon.kill()
+        daemon.start()
+        fill(disk.path / "another")
+        board = V1(daemon.port)
+        self.assertEqual(board.photo(photo(2)), "NAK full")
+        (disk.path / "other").unlink()
+        until(lambda: board.photo(photo(3)) == "ACK")
         self.served(daemon, 50)
         self.assertEqual(daemon.stop(), 0)
 

@@ -22,7 +22,7 @@ from camd.handover.keeper import Keeper
 from camd.handover.keeping import Keeping, Unkept
 from camd.handover.letters import LetterError, Letters
 from camd.handover.outcome import Outcome
-from camd.handover.slate import Slate, traffic
+from camd.handover.slate import Known, Slate, traffic
 from camd.handover.upgrade import Fatal, Upgrade
 from camd.store.store import StoreError
 from camd.systemd import drop, keep
@@ -122,8 +122,9 @@ class Memory(SynchronousTestCase):
     def owed(self) -> bool | None:
         found = self.later().read(5, self.camd)
         assert found is not None
-        self.assertEqual(found[0], "192.0.2.7")
-        return found[1]
+        self.assertEqual(found.address, "192.0.2.7")
+        self.assertTrue(found.owed or found.photo is None)
+        return found.owed
 
     def hear(self, size: int) -> None:
         self.board.sendall(bytes(size))
@@ -159,6 +160,19 @@ class Memory(SynchronousTestCase):
         self.assertIs(self.owed(), False)
         self.camd.recv(5)
         self.assertIsNone(self.owed())
+
+    def test_photo(self) -> None:
+        """Which photo the answer is about is known for as long as it is owed."""
+        photo = ("00c0ffee00c0ffee", 7)
+        self.hear(100)
+        self.slate.mark(5, 100, 0, owed=True, photo=photo)
+        self.assertEqual(self.later().read(5, self.camd), Known("192.0.2.7", True, photo))
+        self.hear(100)
+        self.assertEqual(self.later().read(5, self.camd), Known("192.0.2.7"))
+        self.slate.mark(5, 200, 0, owed=True)
+        self.assertEqual(self.later().read(5, self.camd), Known("192.0.2.7", True))
+        self.slate.begin(5, self.camd, "192.0.2.8")
+        self.assertEqual(self.later().read(5, self.camd), Known("192.0.2.8"))
 
     def test_another(self) -> None:
         """A slot is of one connection; totals and signs of life are of all processes."""
@@ -255,7 +269,7 @@ class Manager(TestCase):
         anyone: Any = object()
         for _ in range(3):
             unkept.came(anyone)
-            unkept.owing(anyone)
+            unkept.owing(anyone, None)
             unkept.settled(anyone, 4)
             unkept.went(anyone)
         self.assertEqual(said, [1])

@@ -15,7 +15,7 @@ from pathlib import Path
 from camd.keys import KeyRing
 from camd.photo import CameraId
 from tests.e2e_boards import V1, V2
-from tests.e2e_daemon import LOOPBACK, TWISTD, environment, until
+from tests.e2e_daemon import LOOPBACK, TWISTD, Daemon, environment, until
 from tests.e2e_lasting import LastingCase, Named, Sketch, end_all, pid_of, silent, unix
 from tests.e2e_talk import Talk, picture
 
@@ -97,8 +97,8 @@ class Kept(LastingCase):
             self.assertEqual(board.photo(picture(5000 + number)), "ACK", number)
 
     def test_lost_answer(self) -> None:
-        """A board whose answer was lost gets one at once; one that stalls in mid-frame gets it
-        after a while, before its end mark, and none behind it."""
+        """A board whose answer was lost gets it at once, if its photo is stored; one that stalls in
+        mid-frame gets one after a while, before its end mark, and none behind it."""
         daemon = self.lasting(
             '[cameras]\npace = "60 s"\n[restart]\nlost_answer = "3 s"\n', "--keep"
         )
@@ -108,7 +108,7 @@ class Kept(LastingCase):
         until(lambda: len(daemon.photos()) == 1)
         time.sleep(0.2)
         self.crash(daemon)
-        self.assertEqual(waits.line(), "NAK restart")
+        self.assertEqual(waits.line(), "ACK")
         self.assertTrue(silent(stalls, 0))
         self.assertEqual(stalls.line(), "NAK restart")
         stalls.send(picture(2, 3000)[2000:] + b"FrameOver")
@@ -127,9 +127,58 @@ class Kept(LastingCase):
         self.crash(daemon)
         self.crash(daemon)
         self.upgrade(daemon)
-        self.assertEqual(board.line(), "NAK restart")
+        self.assertEqual(board.line(), "ACK")
         self.crash(daemon)
         self.assertTrue(silent(board, 3))
+
+    def hears(self, daemon: Daemon) -> None:
+        """All that was sent by now has been read: it was there before what is answered second."""
+        board = V2(daemon.port, Talk("beside"))
+        board.send(board.talk.line("PING"))
+        self.assertEqual(board.answer(), "PONG")
+        board.close()
+
+    def test_held_answers(self) -> None:
+        """What is told of a photo whose answer was held back is true, over upgrades too: whether it
+        is in the store. The pace counts from it as before."""
+        for layout in ("days", "flat"):
+            daemon = self.lasting(
+                f'[cameras]\npace = "600 s"\n[store]\nlayout = "{layout}"\n', "--keep"
+            )
+            stored, shown = V1(daemon.port), V1(daemon.port)
+            stored.send(b"FrameBegin" + picture(1) + b"FrameOver")
+            until(lambda at=daemon: len(at.photos()) == 1)  # type: ignore[misc]
+            shown.send(b"FrameBegin" + picture(2) + b"FrameOver")
+            self.hears(daemon)
+            self.upgrade(daemon)
+            self.upgrade(daemon)
+            self.crash(daemon)
+            self.assertEqual(stored.line(), "ACK")
+            self.assertEqual(shown.line(), "NAK restart")
+            stored.send(b"FrameBegin" + picture(3) + b"FrameOver")
+            self.hears(daemon)
+            self.crash(daemon)
+            self.assertEqual(stored.line(), "NAK restart")
+            self.assertEqual(len(daemon.photos()), 1)
+
+    def test_keeper_stands(self) -> None:
+        """While the keeper hears nothing no other process takes over, of which it would not know;
+        later one does, and it still is there after a crash."""
+        daemon = self.lasting('[times]\ndrain = "1 s"\n', "--keep")
+        keeper = daemon.pid
+        os.kill(keeper, signal.SIGSTOP)
+        until(lambda: Path(f"/proc/{keeper}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+        boards = [V1(daemon.port) for _ in range(11)]
+        for number, board in enumerate(boards):
+            self.assertEqual(board.photo(picture(number)), "ACK")
+        os.kill(pid_of(daemon), signal.SIGUSR2)
+        until(lambda: "whoever keeps connections did not listen" in daemon.said)
+        os.kill(keeper, signal.SIGCONT)
+        self.upgrade(daemon)
+        self.crash(daemon)
+        for number, board in enumerate(boards):
+            self.assertEqual(board.photo(picture(100 + number)), "ACK")
+        self.assertIsNone(daemon.process.poll())
 
     def test_upgrades_between(self) -> None:
         """The keeper follows from process to process, and its end is theirs."""
@@ -353,6 +402,32 @@ class Manager(LastingCase):
         self.hear("STOPPING=1")
         self.assertTrue(board.ends())
         self.assertNotIn("Traceback", log.read_text())
+
+    def test_slate_of_another_version(self) -> None:
+        """One that is of no use gives way to another, on which boards that were kept stand too."""
+        directory = self.directory()
+        log, store = directory / "log", directory / "store"
+        process = self.start(store, log)
+        self.hear("READY=1")
+        board = V1(self.port(log))
+        self.assertEqual(board.photo(picture(1)), "ACK")
+        self.hear("FDNAME=b0")
+        process.kill()
+        process.wait()
+        for name, fd in self.kept:
+            if name == "slate":
+                os.ftruncate(fd, 100)
+        process = self.start(store, log)
+        self.hear("READY=1")
+        self.assertEqual(self.names().count("slate"), 1)
+        self.assertEqual(board.line(), "NAK restart")  # nothing was known of it
+        self.assertEqual(board.photo(picture(2)), "ACK")
+        process.kill()
+        process.wait()
+        self.start(store, log)
+        self.hear("READY=1")
+        self.assertTrue(silent(board, 4))
+        self.assertEqual(board.photo(picture(3)), "ACK")
 
     def test_given_what_makes_no_sense(self) -> None:
         """Sockets of others, and a slate that is none, are no obstacle; a connection without a

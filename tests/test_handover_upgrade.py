@@ -1,8 +1,6 @@
 """A new process takes over under load, and no board notices."""
 
-import os
 import shutil
-import signal
 import socket
 import ssl
 import subprocess
@@ -15,11 +13,12 @@ from pathlib import Path
 from camd.keys import KeyRing
 from camd.photo import CameraId
 from tests.e2e_boards import V1, V2, Wire
-from tests.e2e_daemon import LOOPBACK, Daemon, environment, until
+from tests.e2e_daemon import LOOPBACK, environment
 from tests.e2e_lasting import (
     LastingCase,
     Named,
     Sketch,
+    copied,
     end_all,
     memory_and_descriptors,
     pid_of,
@@ -28,17 +27,6 @@ from tests.e2e_lasting import (
 )
 from tests.e2e_talk import KEY, Talk, picture
 from tests.web_client import WEB, Client, port_of
-
-ROOT = Path(__file__).parent.parent
-
-
-def restart(daemon: Daemon) -> "subprocess.CompletedProcess[str]":
-    """What ``camd restart`` says."""
-    return subprocess.run(
-        [sys.executable, "-m", "camd", "--store", str(daemon.store), "restart"],
-        cwd=daemon.directory, env=environment(), capture_output=True, text=True, timeout=60,
-        check=False,
-    )  # fmt: skip
 
 
 class Boards(LastingCase):
@@ -233,9 +221,8 @@ class Boards(LastingCase):
             self.assertEqual(named.answer(), f"SNAP {turn + 1}")
             self.upgrade(daemon)
 
-    def test_tls(self) -> None:
-        """A connection under TLS ends in an orderly way, and its port goes on."""
-        directory = self.directory()
+    def secure(self, directory: Path) -> tuple[str, ssl.SSLContext]:
+        """The settings of a door with TLS, and what its boards need."""
         authority = subprocess.run(
             [
                 sys.executable, "-m", "camd", "--store", str(directory / "store"), "enroll",
@@ -251,8 +238,13 @@ class Boards(LastingCase):
             f'[tls]\ncertificate = "{names["server.pem"]}"\nkey = "{names["server.key"]}"\n'
             f'listen = ["{LOOPBACK}"]\n'
         )
+        return config, ssl.create_default_context(cafile=str(names["ca.pem"]))
+
+    def test_tls(self) -> None:
+        """A connection under TLS ends in an orderly way, and its port goes on."""
+        directory = self.directory()
+        config, context = self.secure(directory)
         daemon = self.lasting(config, directory=directory)
-        context = ssl.create_default_context(cafile=str(names["ca.pem"]))
         board = V2(daemon.ports[1], Talk("cat", tls=True), context)
         self.assertEqual(board.photo(1, picture(1)), "ACK 1")
         self.upgrade(daemon)
@@ -260,163 +252,30 @@ class Boards(LastingCase):
         again = V2(daemon.ports[1], Talk("cat", tls=True), context)
         self.assertEqual(again.photo(1, picture(1)), "ACK 1")
 
-
-class Operator(LastingCase):
-    """What is said, and what becomes of an upgrade that cannot be."""
-
-    def photo_goes_on(self, daemon: Daemon, board: V1, rest: bytes) -> None:
-        board.send(rest)
-        self.assertEqual(board.line(), "ACK")
-        self.assertEqual(board.photo(picture(99)), "ACK")
-
-    def test_restart(self) -> None:
-        """The command tells in a line who has taken over; the pidfile is the new one's; SIGTERM
-        still means stop."""
-        directory = self.directory()
-        daemon = self.lasting(directory=directory)
-        board = V1(daemon.port)
-        board.begin(picture(1)[:30])
-        before = pid_of(daemon)
-        done = restart(daemon)
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertEqual(len(done.stdout.splitlines()), 1)
-        self.assertIn(
-            f"Process {pid_of(daemon)} has taken over from {before}: boards carried over: 1,",
-            done.stdout,
+    def test_stopped_too_late(self) -> None:
+        """Who asks the old process to stop when the new one serves does not close its ports."""
+        go = (
+            "\nimport signal\n_go = Heir.go\ndef _late(self: object) -> None:\n    _go(self)\n"
+            "    os.kill(os.getpid(), signal.SIGTERM)\nHeir.go = _late\n"
         )
-        self.assertEqual(daemon.ended(), 0)
-        self.photo_goes_on(daemon, board, picture(1)[30:] + b"FrameOver")
-        pid = pid_of(daemon)
-        os.kill(pid, signal.SIGTERM)
-        self.assertTrue(board.ends())
-        until(lambda: "stopped; every photo" in daemon.said)
-        self.assertIn("sketch that are connected: 1;", daemon.said)
-        self.assertEqual(restart(daemon).returncode, 1)
-
-    def refused(self, daemon: Daemon, *words: str) -> None:
-        """No restart, and a line that says why; a frame goes on where it was."""
-        board, data = V1(daemon.port), picture(7, 5000)
-        board.begin(data[:3000])
-        pid, fds = pid_of(daemon), memory_and_descriptors(pid_of(daemon))[1]
-        done = restart(daemon)
-        self.assertEqual((done.returncode, done.stdout), (1, ""))
-        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
-        self.assertIn(f"process {pid} runs on as it was", done.stderr)
-        for word in words:
-            self.assertIn(word, done.stderr)
-        self.assertEqual(pid_of(daemon), pid)
-        self.photo_goes_on(daemon, board, data[3000:] + b"FrameOver")
-        self.assertLessEqual(memory_and_descriptors(pid)[1], fds + 1)
-        self.assertEqual(daemon.said.count("no restart, this camd runs on"), 1)
-        self.assertNotIn("Unhandled", daemon.said)
-
-    def test_bad_configuration(self) -> None:
-        """A configuration that is wrong meanwhile: the key is named."""
-        daemon = self.lasting()
-        daemon.config.write_text("[wire]\nwindow = 0\n")
-        self.refused(daemon, "wire.window")
-        daemon.config.write_text("")
-        self.upgrade(daemon)
-
-    def copy(self, directory: Path) -> Path:
-        """A camd of the test's own, to be spoilt."""
-        code = directory / "code"
-        shutil.copytree(ROOT / "camd", code / "camd", ignore=shutil.ignore_patterns("__pycache__"))
-        (code / "twisted").symlink_to(ROOT / "twisted")
-        return code
-
-    def spoilt(self, module: str, code: str, config: str = "") -> Daemon:
-        """A daemon that runs, and whose *module* ends with *code* from now on."""
-        directory = self.directory()
-        root = self.copy(directory)
-        daemon = self.lasting(config, directory=directory, env={"PYTHONPATH": str(root)})
-        with (root / "camd" / module).open("a") as file:
-            file.write(code)
-        return daemon
-
-    def test_broken_program(self) -> None:
-        """A program that cannot even be imported."""
-        self.refused(self.spoilt("tap.py", "\nraise RuntimeError('half installed')\n"))
-
-    def test_slow_program(self) -> None:
-        """One that takes too long is ended."""
-        daemon = self.spoilt(
-            "tap.py", "\nimport time\ntime.sleep(60)\n", '[restart]\nready = "2 s"\n'
+        barrier = (
+            "\n_heard = _barrier\ndef _late() -> None:\n    _heard()\n"
+            "    os.kill(os.getpid(), signal.SIGTERM)\n_barrier = _late\n"
         )
-        self.refused(daemon, "was not ready within 2 s")
-        self.assertEqual(self.children(daemon), [])
-
-    def children(self, daemon: Daemon) -> list[str]:
-        path = Path(f"/proc/{pid_of(daemon)}/task/{pid_of(daemon)}/children")
-        return path.read_text().split()
-
-    def test_stop_meanwhile(self) -> None:
-        """Whoever wants the end while the new one starts gets it, of both."""
-        daemon = self.spoilt("tap.py", "\nimport time\ntime.sleep(60)\n")
-        os.kill(daemon.pid, signal.SIGUSR2)
-        until(lambda: self.children(daemon))
-        child = int(self.children(daemon)[0])
-        self.assertEqual(daemon.stop(), 0)
-        self.assertRaises(ProcessLookupError, os.kill, child, 0)
-        self.assertIn("stopped; every photo", daemon.said)
-        self.assertNotIn("Traceback", daemon.said)
-
-    def test_twice_at_once(self) -> None:
-        """Asked twice, it happens once."""
-        daemon = self.lasting()
-        os.kill(daemon.pid, signal.SIGUSR2)
-        os.kill(daemon.pid, signal.SIGUSR2)
-        self.assertEqual(daemon.ended(), 0)
-        until(lambda: "has taken over" in daemon.said)
-        self.assertEqual(V1(daemon.port).photo(picture(1)), "ACK")
-        self.assertEqual(daemon.said.count("a new camd is started"), 1)
-
-    def test_newer_catalog(self) -> None:
-        """One that does not know the catalog."""
-        daemon = self.spoilt("store/schema.py", "\ncheck_version.__defaults__ = ((),)\n")
-        self.refused(daemon, "newer camd")
-
-    def test_dies_with_everything(self) -> None:
-        """One that has been given all there is, and dies: the old one takes it all back."""
-        daemon = self.spoilt(
-            "handover/forebear.py",
-            "\ndef _die(self: object) -> None:\n    os._exit(3)\nForebear.taken = _die\n",
-        )
-        self.refused(daemon, "did not take over")
-        self.refused_again(daemon)
-
-    def refused_again(self, daemon: Daemon) -> None:
-        boards = [Sketch(daemon.port, number) for number in range(3)]
-        for board in boards:
-            board.start()
-        for _ in range(3):
-            self.assertEqual(restart(daemon).returncode, 1)
-        end_all(boards)
-        self.assert_alive(boards)
-        for board in boards:
-            self.assertEqual(set(board.answers), {"ACK"})
-
-    def test_no_way_back(self) -> None:
-        """One that has changed the store so that the old one cannot take it back: that is said,
-        and the exit code tells whoever keeps the connections to start another one."""
-        daemon = self.spoilt(
-            "handover/forebear.py",
-            "\ndef _die(self: object) -> None:\n    import sqlite3\n"
-            "    path = os.path.join(os.getcwd(), 'store', '.camd', 'catalog.sqlite')\n"
-            "    sqlite3.connect(path).execute('PRAGMA user_version = 99')\n"
-            "    os._exit(3)\nForebear.taken = _die\n",
-        )
-        done = restart(daemon)
-        self.assertEqual((done.returncode, done.stdout), (1, ""))
-        self.assertIn("has ended", done.stderr)
-        self.assertEqual(daemon.ended(), 1)
-        self.assertIn("neither the new camd nor this one can go on", daemon.said)
-
-    def test_words_lost(self) -> None:
-        """One that ends without telling why: its exit code is told."""
-        daemon = self.spoilt("handover/forebear.py", "\nForebear.wrong = print\n")
-        daemon.config.write_text("[wire]\nwindow = 0\n")
-        self.refused(daemon, "ended before it was ready (exit code 1)")
+        for module, code in (("heir.py", go), ("upgrade.py", barrier)):
+            directory = self.directory()
+            config, context = self.secure(directory)
+            root = copied(directory)
+            with (root / "camd" / "handover" / module).open("a") as file:
+                file.write(code)
+            daemon = self.lasting(config, directory=directory, env={"PYTHONPATH": str(root)})
+            old, board = V1(daemon.port), V2(daemon.ports[1], Talk("cat", tls=True), context)
+            self.assertEqual(old.photo(picture(1)), "ACK")
+            self.assertEqual(board.photo(1, picture(2)), "ACK 1")
+            self.upgrade(daemon)
+            self.assertEqual(daemon.ended(), 0)
+            self.assertEqual(old.photo(picture(3)), "ACK")
+            self.assertEqual(V1(daemon.port).photo(picture(4)), "ACK")
 
 
 class Doors(LastingCase):

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.photo import Boot, CameraId, Door, Receipt
+from camd.store import level as level_module
 from camd.store.catalog import Catalog
 from camd.store.entry import Totals
 from camd.store.folders import FlatLine, find_folders, open_folder, read_flat_log
@@ -466,6 +467,24 @@ class Dirty(SynchronousTestCase):
             dirty.add(folder)
         self.assertEqual(self.path.read_text(), f"{FOLDER}\norchard/{DAY}\n.\n")
         self.assertEqual(self.open().folders, {FOLDER, f"orchard/{DAY}", ""})
+
+    def test_no_room(self) -> None:
+        """A start for which there is no room finds what is listed, and lists more when there is."""
+        self.path.write_text(f"{FOLDER}\n")
+
+        def full(fd: int, parts: object) -> None:
+            raise OSError(errno.ENOSPC, "no room")
+
+        room = self.patch(level_module, "write_all", full)
+        dirty = self.open()
+        self.assertEqual(dirty.folders, {FOLDER})
+        for _ in range(2):
+            self.assertRaises(OSError, dirty.add, f"orchard/{DAY}")
+            self.assertRaises(OSError, dirty.clear)
+            self.assertEqual(self.path.read_text(), f"{FOLDER}\n")
+        room.restore()
+        dirty.add(f"orchard/{DAY}")
+        self.assertEqual(self.open().folders, {FOLDER, f"orchard/{DAY}"})
 
     def test_turned(self) -> None:
         """Cleared is what was added before the turn, and not again after it."""

@@ -19,6 +19,9 @@ _BESIDES = 30.0
 _WORD = 5.0
 """Seconds from the old process's end to the new one's word, at most."""
 
+_NOBODYS = 2.0
+"""Seconds for which a store may be nobody's, between two processes, at most."""
+
 
 @click.command()
 @configured
@@ -54,8 +57,11 @@ def restart(loaded: Loaded) -> None:
 
 def running(lock: Path) -> int:
     """The process that has the store."""
-    if not is_locked(lock):
-        raise click.ClickException("no camd is running on this store")
+    end = time.monotonic() + _NOBODYS
+    while not is_locked(lock):
+        if time.monotonic() > end:
+            raise click.ClickException("no camd is running on this store")
+        time.sleep(_LOOK)
     text, _, _ = lock.read_text().partition("\n")
     if not (text.isascii() and text.isdecimal()):
         raise click.ClickException(f"{lock} does not say which process has the store")

@@ -4,7 +4,6 @@ The service says how far it is; this knows what is to be done there so that no b
 """
 
 import os
-import signal
 import time
 from collections.abc import Callable, Mapping
 
@@ -57,6 +56,7 @@ class Continuity:
     _report: Report = field(factory=Report)
     _last: float | None = None
     _since: float | None = None
+    _new_slate: bool = False
     _asked: int = 0
 
     # ---- while this process starts
@@ -66,8 +66,6 @@ class Continuity:
 
         :raises HandoverError: it is not.
         """
-        # Not yet heeded, and its default is the end.
-        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
         sockets = self.house.sockets
         if self.forebear is not None:
             self._estate = self._receive(self.forebear)
@@ -101,6 +99,8 @@ class Continuity:
             slate = Slate(fd)
         except ValueError as error:
             log.warn("the slate of the former process is of no use: {why}", why=str(error))
+            if fd is not None:
+                os.close(fd)
             slate, fd = Slate(), None
         if fd is not None:
             self._last = slate.last
@@ -109,9 +109,9 @@ class Continuity:
             keeping.open()
         except OSError as error:
             log.warn("nobody keeps connections over a crash: {why}", why=str(error))
+            slate.close()
             return
-        if fd is None:
-            keeping.keep_slate()
+        self._new_slate = fd is None
         self.keeping = self.house.cameras.witness = keeping
 
     def after_doors(self) -> None:
@@ -141,6 +141,8 @@ class Continuity:
             self.boards_carried += self._report.boards
         sockets.close_given()
         if self.keeping is not None:
+            if self._new_slate:
+                self.keeping.keep_slate()
             self.keeping.slate.count(self.restarts, self.boards_carried)
             self.keeping.keep_doors(sockets.opened())
             self.keeping.drop_other_doors(sockets.keys())

@@ -13,7 +13,7 @@ from camd.fleet import Fleet
 from camd.handover.inherited import Inherited
 from camd.handover.keeping import Keeping
 from camd.handover.letters import MOST_FDS, LetterError, Letters
-from camd.handover.slate import traffic
+from camd.handover.slate import Known, traffic
 from camd.ingest import CameraFactory, CameraProtocol
 from camd.ingest.carried import (
     CannotBeCarriedError,
@@ -24,7 +24,7 @@ from camd.ingest.carried import (
 )
 from camd.ingest.factory import address_of
 from camd.intake import Intake
-from camd.photo import CameraId
+from camd.photo import Boot, CameraId
 from camd.store.store import Store
 
 log = Logger()
@@ -177,9 +177,9 @@ def take_up(house: House, estate: Estate) -> Report:
             if slot is not None and house.keeping is not None:
                 house.keeping.drop(slot)
             continue
+        take_over(protocol, state)
         if slot is not None and house.keeping is not None:
             house.keeping.has(protocol, slot)
-        take_over(protocol, state)
         report.boards += 1
         report.v1 += state["protocol"] == "v1"
         report.owed += bool(state.get("answers"))
@@ -202,14 +202,13 @@ def take_up_survivors(house: House, found: Inherited) -> Report:
             keeping.drop(slot)
             continue
         transport = protocol.transport
-        address, owed = known or (address_of(transport.getPeer()), None)
-        if known is None:
-            keeping.slate.begin(slot, transport.getHandle(), address)
+        known = known or Known(address_of(transport.getPeer()))
+        photo = known.photo and (Boot(known.photo[0]), known.photo[1])
+        take_over_unknown(protocol, known.address, heard, said, owed=known.owed, photo=photo)
         keeping.has(protocol, slot)
-        take_over_unknown(protocol, address, heard, said, owed)
         report.boards += 1
         report.v1 += 1
-        report.owed += owed is not False
+        report.owed += known.owed is not False
     return report
 
 

@@ -4,6 +4,8 @@ They are there from a board's first frame until its connection ends, so that wha
 this process, the next one finds them. Speaks sd_notify(3) to whoever `NOTIFY_SOCKET` names.
 """
 
+import array
+import fcntl
 import heapq
 import os
 import socket
@@ -20,11 +22,13 @@ from zope.interface import implementer
 from camd import systemd
 from camd.doors import key
 from camd.handover.inherited import BOARD, DOOR, SLATE
-from camd.handover.slate import SLOTS, Slate
+from camd.handover.slate import SLOTS, Name, Slate
 from camd.ingest import CameraProtocol
 from camd.ingest.carried import CannotBeCarriedError, bare
 
 log = Logger()
+
+_SIOCOUTQ = 0x5411
 
 
 @implementer(IWriteDescriptor)
@@ -58,6 +62,8 @@ class Keeping:
     # ---- listening sockets and the slate
 
     def keep_slate(self) -> None:
+        """This one, and none that was kept before."""
+        self._tell(systemd.drop(SLATE))
         self._tell(systemd.keep(SLATE), self.slate.fd)
 
     def keep_doors(self, ports: list[tuple[str, Any]]) -> None:
@@ -95,10 +101,10 @@ class Keeping:
         if slot is not None:
             self.slate.mark(slot, connection.heard, said, owed=False)
 
-    def owing(self, connection: CameraProtocol) -> None:
+    def owing(self, connection: CameraProtocol, photo: Name | None) -> None:
         slot = self._slots.get(connection)
         if slot is not None:
-            self.slate.mark(slot, connection.heard, connection.said, owed=True)
+            self.slate.mark(slot, connection.heard, connection.said, owed=True, photo=photo)
 
     def went(self, connection: CameraProtocol) -> None:
         slot = self._slots.pop(connection, None)
@@ -107,8 +113,12 @@ class Keeping:
 
     @property
     def busy(self) -> bool:
-        """Whether the manager has still to be told something."""
-        return bool(self._waiting)
+        """Whether there is something that the manager has not heard yet."""
+        if self._sender is None:
+            return False
+        unread = array.array("i", [0])
+        fcntl.ioctl(self._sender, _SIOCOUTQ, unread)
+        return bool(self._waiting) or unread[0] > 0
 
     @property
     def slots(self) -> set[int]:
@@ -119,8 +129,11 @@ class Keeping:
         return self._slots.get(connection)
 
     def has(self, connection: CameraProtocol, slot: int) -> None:
-        """The manager has *connection* from a former process."""
+        """The manager has *connection* from a former process, which may have had another slate."""
         self._slots[connection] = slot
+        handle = connection.transport.getHandle()
+        if self.slate.read(slot, handle) is None:
+            self.slate.begin(slot, handle, connection.address)
 
     def drop(self, slot: int) -> None:
         """What was kept there is over."""
@@ -202,7 +215,7 @@ class Unkept:
     def settled(self, connection: CameraProtocol, said: int) -> None:
         """Nobody wants to know."""
 
-    def owing(self, connection: CameraProtocol) -> None:
+    def owing(self, connection: CameraProtocol, photo: Name | None) -> None:
         """Nobody wants to know."""
 
     def went(self, connection: CameraProtocol) -> None:

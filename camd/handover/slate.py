@@ -3,7 +3,8 @@
 Behind a crash nobody knows how far a board was served, but the kernel knows how many bytes of a
 connection were read, and how many written. So it is enough to write down both whenever a board
 waits for its answer, or has it: where the kernel's numbers still are those, nothing has happened
-since. Where they are others, nothing is known.
+since. Where they are others, nothing is known. Beside it stands which photo the answer is about:
+the disk knows whether it got there.
 
 Knows neither boards nor what is kept where.
 """
@@ -16,14 +17,17 @@ import socket
 import struct
 import time
 
-_MAGIC = b"camd-slate-1\n"
+from attrs import frozen
+
+_MAGIC = b"camd-slate-2\n"
 _HEAD = struct.Struct("<16sdQQ")  # magic, last sign of life, restarts, boards carried
 _BEAT = struct.Struct("<d")
 _TOTALS = struct.Struct("<QQ")
-_SLOT = struct.Struct("<QQQ64s")  # cookie, bytes read, twice the bytes written, address
+_SLOT = struct.Struct("<QQQ64s8sQ")  # cookie, bytes read, twice the bytes written, address, photo
 _NUMBER = struct.Struct("<Q")
 _FIRST = 64
-_SIZE = 96
+_SIZE = 104
+_PHOTO = struct.Struct("<8sQ")
 SLOTS = 16_384
 
 _UNKNOWN = 2**64 - 1
@@ -31,6 +35,22 @@ _SO_COOKIE = 57
 _SIOCINQ, _SIOCOUTQ = 0x541B, 0x5411
 _BYTES_ACKED = struct.Struct("QQ")  # acknowledged by the peer, received from it
 _AT = 120
+
+Name = tuple[str, int]
+"""Of a photo of a connection: its start in hex, and the photo's number."""
+
+
+@frozen
+class Known:
+    """What is written down of a connection.
+
+    :ivar address: of who is there. *owed*: whether it waits for an answer, None where that is not
+        known. *photo*: which one that is about, if it is about one.
+    """
+
+    address: str
+    owed: bool | None = None
+    photo: Name | None = None
 
 
 class Slate:
@@ -79,29 +99,36 @@ class Slate:
         """That connection has *slot* from now on. *address*: of who is there, for people."""
         _SLOT.pack_into(
             self._page, _FIRST + slot * _SIZE, cookie(connection), _UNKNOWN, _UNKNOWN,
-            address.encode("ascii", "replace")[:63],
+            address.encode("ascii", "replace")[:63], b"", 0,
         )  # fmt: skip
 
-    def mark(self, slot: int, heard: int, said: int, *, owed: bool) -> None:
+    def mark(
+        self, slot: int, heard: int, said: int, *, owed: bool, photo: Name | None = None
+    ) -> None:
         """Behind so many bytes in each direction an answer is owed, or none, and nothing has begun.
 
         Bytes may be about to be written: until they are, the kernel's number is another.
         """
         at = _FIRST + slot * _SIZE
         # In this order, since the end may come in between: a board that is owed something must
-        # not seem to be owed nothing. The lowest bit is `owed`.
+        # not seem to be owed nothing, or another photo's answer. The lowest bit is `owed`.
+        boot, seq = photo or ("", 0)
+        _PHOTO.pack_into(self._page, at + 88, bytes.fromhex(boot), seq)
         _NUMBER.pack_into(self._page, at + 16, said << 1 | owed)
         _NUMBER.pack_into(self._page, at + 8, heard)
         self.beat()
 
-    def read(self, slot: int, connection: socket.socket) -> tuple[str, bool | None] | None:
-        """The address that was written down for *connection*, and whether an answer is owed there,
-        None where that is not known; None where the slot is not its."""
-        known, heard, word, address = _SLOT.unpack_from(self._page, _FIRST + slot * _SIZE)
+    def read(self, slot: int, connection: socket.socket) -> Known | None:
+        """What was written down for *connection*; None where the slot is not its."""
+        known, heard, word, address, boot, seq = _SLOT.unpack_from(
+            self._page, _FIRST + slot * _SIZE
+        )
         if known != cookie(connection):
             return None
-        sure = traffic(connection) == (heard, word >> 1)
-        return address.rstrip(b"\0").decode("ascii"), bool(word & 1) if sure else None
+        there = address.rstrip(b"\0").decode("ascii")
+        if traffic(connection) != (heard, word >> 1):
+            return Known(there)
+        return Known(there, bool(word & 1), (boot.hex(), seq) if seq else None)
 
     def close(self) -> None:
         self._page.close()

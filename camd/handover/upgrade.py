@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 import sys
 import time
 from typing import Any, NoReturn, Protocol
@@ -101,6 +102,8 @@ class Upgrade:
             await house.save()
             # From here to the last word nothing else happens in this process.
             self._still_wanted()
+            if not house.store.roomy:
+                raise AbandonedError("there is no room on the disk to open the store in")
             house.store.close(_LAST_WRITES)
             closed = True
             self._heir.bequeath(gather(house, since, house.totals))
@@ -138,7 +141,10 @@ class Upgrade:
         house, drain = self.house, self.house.config.times.drain
         while house.store.waiting or (house.keeping is not None and house.keeping.busy):
             if time.monotonic() - since > drain:
-                raise AbandonedError(f"the disk did not take all photos within {drain:g} s")
+                raise AbandonedError(
+                    f"the disk did not take all photos within {drain:g} s" if house.store.waiting
+                    else f"whoever keeps connections did not listen for {drain:g} s"
+                )  # fmt: skip
             await deferLater(house.reactor, _LOOK)
 
     def _still_wanted(self) -> None:
@@ -183,6 +189,9 @@ class Upgrade:
     async def _leave(self) -> None:
         """The new process serves already. This one must not touch what is handed over, nor end in
         an orderly way: closing a connection would end it for both."""
+        # Even where this is asked for: the new process is the one to ask.
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2):
+            signal.signal(number, signal.SIG_IGN)
         reactor = self.house.reactor
         systemd.notify(f"MAINPID={self._heir.pid}", os.environ)
         _barrier()
@@ -199,7 +208,7 @@ class Upgrade:
             if isinstance(selectable, tcp.Connection | unix.Server | tcp.Port):
                 reactor.removeReader(selectable)
                 reactor.removeWriter(selectable)
-        end = time.monotonic() + _FAREWELL
+        end = time.monotonic() + (0.0 if self.house.stopping else _FAREWELL)
         while time.monotonic() < end and not all(lowest.disconnected for lowest in parting):
             await deferLater(reactor, _LOOK)
         for stream in (sys.stdout, sys.stderr):

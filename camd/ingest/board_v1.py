@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 
 from camd.fleet import Camera, Command, CommandError
 from camd.photo import Boot, CameraId, Door, Photo, Reason, Receipt, Refused
+from camd.store.schema import CatalogError
 from camd.wire import v1
 from camd.wire.picture import crc_of
 
@@ -47,11 +48,12 @@ def camera_at(address: str) -> CameraId:
 @define(eq=False)
 class _Answer:
     """A line that a frame is owed. *line*: None until it is known. *at*: when it may go out, on
-    the reactor's clock."""
+    the reactor's clock. *seq*: that the store was given it under, 0 where it was not."""
 
     line: bytes | None = None
     at: float = 0.0
     since: float = 0.0
+    seq: int = 0
 
 
 class BoardV1:
@@ -220,7 +222,9 @@ class BoardV1:
         answer = self._owe()
         before, camera.kept_at = camera.kept_at, now
         self._hold()  # no more of this frame: it is the store's until it is through
-        stored = factory.budget.until(factory.intake.accept(self._photo(frame)), frame.size)
+        photo = self._photo(frame)
+        answer.seq = photo.seq
+        stored = factory.budget.until(factory.intake.accept(photo), frame.size)
         stored.addCallbacks(
             self._stored, self._failed, callbackArgs=(answer, pace),
             errbackArgs=(answer, pace, camera, before),
@@ -305,7 +309,8 @@ class BoardV1:
         if witness is None or self._camera is None or self._lost or not self._decoder.idle:
             return
         if self._answers:
-            witness.owing(self._protocol)
+            seq = self._answers[0].seq
+            witness.owing(self._protocol, (self._boot, seq) if seq else None)
         else:
             witness.settled(self._protocol, self._protocol.said + sending)
 
@@ -340,11 +345,12 @@ class BoardV1:
             self._camera = factory.fleet.camera(self.name)
         self._protocol.proven()
 
-    def adopted(self, owed: bool | None) -> None:
+    def adopted(self, owed: bool | None, photo: tuple[Boot, int] | None) -> None:
         """A process that is gone served it until now.
 
         :param owed: whether the board waits for an answer, nothing of its next frame having been
             read; None where nobody knows.
+        :param photo: boot and seq under which the store was given what the answer is about.
         """
         protocol = self._protocol
         factory = protocol.factory
@@ -353,9 +359,20 @@ class BoardV1:
         protocol.expect_nothing()
         self._lost = owed is not False
         if owed:
-            factory.clock.callLater(0, self._make_up, "restart")
+            factory.clock.callLater(0, self._make_up, "restart", self._in_store(photo))
         else:
             self.await_word()
+
+    def _in_store(self, photo: tuple[Boot, int] | None) -> bool:
+        """Whether that photo is safe; its camera's pace counts from it then."""
+        store = self._protocol.factory.intake.store
+        try:
+            receipt = None if photo is None else store.find((self.name, *photo))
+        except CatalogError:
+            return False
+        if receipt is not None and self._camera is not None:
+            self._camera.kept_at = max(self._camera.kept_at, receipt.received)
+        return receipt is not None
 
     def await_word(self) -> None:
         """A board that may wait for a lost answer, and stays silent, does."""
@@ -373,13 +390,14 @@ class BoardV1:
         else:
             self.await_word()
 
-    def _make_up(self, why: str) -> None:
+    def _make_up(self, why: str, stored: bool = False) -> None:
         """The one line that the lost frame is owed. Where its end mark comes behind it, or twice,
         that is no frame of its own."""
         if self._lost:
             self._lost = False
-            self._protocol.factory.count(why)
-            self._answer_now(v1.nak(why))
+            if not stored:
+                self._protocol.factory.count(why)
+            self._answer_now(v1.ack() if stored else v1.nak(why))
 
     # ---- the connection
 

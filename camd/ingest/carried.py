@@ -93,17 +93,23 @@ def take_over(protocol: CameraProtocol, state: State) -> None:
 
 
 def take_over_unknown(
-    protocol: CameraProtocol, address: str, heard: int, said: int, owed: bool | None
+    protocol: CameraProtocol,
+    address: str,
+    heard: int,
+    said: int,
+    *,
+    owed: bool | None,
+    photo: tuple[Boot, int] | None,
 ) -> None:
     """*protocol*, just connected, is a v1 board's, of which no process is left that knows more.
 
-    :param owed: as `BoardV1.adopted` has it.
+    :param owed: as `BoardV1.adopted` has it; *photo* likewise.
     """
     protocol.heard, protocol.said = heard, said
     _place(protocol, address)
     talk = BoardV1(protocol)
     protocol._talk = talk
-    talk.adopted(owed)
+    talk.adopted(owed, photo)
 
 
 def _place(protocol: CameraProtocol, address: str) -> None:
@@ -130,6 +136,7 @@ def _v1(board: BoardV1) -> State:
             [answer.line, max(0.0, answer.at - now), now - answer.since]
             for answer in board._answers
         ],
+        "photos": [answer.seq for answer in board._answers],
         "reason": None if board._reason is None else board._reason.value,
         "stale": board._stale,
         "lost": board._lost,
@@ -145,8 +152,10 @@ def _restore_v1(board: BoardV1, state: State) -> None:
     now = board._protocol.factory.clock.seconds()
     board._boot = Boot(state["boot"])
     board._seq = state["seq"]
+    photos = state.get("photos", [0] * len(state["answers"]))
     board._answers = deque(
-        _Answer(line, now + left, now - since) for line, left, since in state["answers"]
+        _Answer(line, now + left, now - since, seq)
+        for (line, left, since), seq in zip(state["answers"], photos, strict=True)
     )
     board._reason = _reason(state["reason"])
     board._stale = state["stale"]

@@ -25,7 +25,7 @@ from camd.intake import Intake
 from camd.keys import KeyRing
 from camd.live import Live
 from camd.news import Kind
-from camd.photo import CameraId
+from camd.photo import Boot, CameraId
 from camd.sparing import Sparing
 
 log = Logger()
@@ -42,8 +42,11 @@ class Witness(Protocol):
         """All that came there is answered, and nothing has begun, once so many bytes are sent."""
         ...
 
-    def owing(self, connection: CameraProtocol) -> None:
-        """What came there waits for its answer, and nothing has begun behind it."""
+    def owing(self, connection: CameraProtocol, photo: tuple[Boot, int] | None) -> None:
+        """What came there waits for its answer, and nothing has begun behind it.
+
+        :param photo: boot and seq of what is answered first, where that may be in the store.
+        """
         ...
 
     def went(self, connection: CameraProtocol) -> None:

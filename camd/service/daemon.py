@@ -199,6 +199,8 @@ class Camd(MultiService):
             self._open_web()
             super().privilegedStartService()
             self.continuity.after_doors()
+            if self.web is not None:
+                self.web.start()
             self.cameras.recheck()
         except (StoreError, DoorError, HandoverError, OSError) as error:  # also the manhole's port
             self._undo()

@@ -30,7 +30,7 @@ _NAMES_TRIED = 60
 _IOV_MAX = 512
 _RENAME_NOREPLACE = 1
 _AT_FDCWD = -100
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_SUCH_RENAME = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 """A file system or a kernel that cannot rename without replacing; it can link, as a rule."""
 
@@ -89,7 +89,7 @@ def umask() -> int:
 
 def refused(error: OSError) -> Refused:
     """What a board is told of a disk that failed."""
-    reason = Reason.FULL if error.errno in _FULL else Reason.IO
+    reason = Reason.FULL if error.errno in NO_ROOM else Reason.IO
     return Refused(reason, f"{error.strerror or error} ({error.filename or 'no file'})")
 
 

@@ -16,7 +16,7 @@ from attrs import define, field
 
 from camd.photo import FrameKey, Receipt
 from camd.store.catalog import Catalog
-from camd.store.files import fsync_directory, write_all
+from camd.store.files import NO_ROOM, fsync_directory, write_all
 from camd.store.folders import (
     Broken,
     FlatLine,
@@ -55,7 +55,7 @@ class DirtyList:
     """
 
     def __init__(self, path: Path) -> None:
-        """:raises OSError: *path* cannot be read, or not be written."""
+        """:raises OSError: *path* cannot be read, or not be written though there is room."""
         self._path = path
         self._lock = threading.Lock()
         self._before: set[str] = set()
@@ -67,7 +67,12 @@ class DirtyList:
         self.whole = True
         self._read()
         # Written anew rather than appended to: what a power cut left of its end is gone.
-        self._rewrite(self._before)
+        try:
+            self._rewrite(self._before)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            # What is listed stands on the disk still, and `add` tries again.
 
     def _read(self) -> None:
         try:

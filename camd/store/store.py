@@ -52,6 +52,8 @@ _SLOT = 900
 
 _REMEMBERED = 50_000
 
+_ROOM = 1024 * 1024
+
 _Beside = list[tuple[int, "Deferred[Receipt]"]]
 """Who sent a photo once more, or another one of its name, while it was on its way; by CRC."""
 
@@ -258,8 +260,11 @@ class Store:
         journal.catch_up(catalog, (anew or late) and report.added > 0)
         if late != bool(report.owed):
             catalog.remember(_UNREAD, "yes" if report.owed else "no")
-        if catalog.checkpoint():
-            dirty.clear()
+        try:
+            if catalog.checkpoint():
+                dirty.clear()
+        except (OSError, CatalogError) as error:  # what is listed is looked through once more, then
+            log.warn("the list of folders stays as it was: {why}", why=str(error))
         if report.added or report.gone or report.broken or report.leftovers:
             log.info(
                 "The catalog is level with the files again: {added} entered, {gone} gone, "
@@ -280,6 +285,12 @@ class Store:
         notes.path.touch(FILE_MODE)
         fsync_directory(self.own)
         return FlatNumbers.after(self.root, highest_number(self.root), notes.note)
+
+    @property
+    def roomy(self) -> bool:
+        """Whether the disk has room for what it takes to be opened again, once it was closed."""
+        there = os.statvfs(self.root)
+        return there.f_bavail * there.f_frsize >= _ROOM
 
     # ---- photos
 

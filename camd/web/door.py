@@ -141,6 +141,10 @@ class WebDoor:
                 "the page is open to other machines without TLS: its password can be overheard"
             )
 
+    def start(self) -> None:
+        """Whoever served before has let go."""
+        self.timelapses.films.start()
+
     @property
     def ports(self) -> tuple[int, ...]:
         """The numbers of what it listens on."""

@@ -116,6 +116,7 @@ class Films:
     films: "OrderedDict[str, Film]" = field(factory=OrderedDict)
     _running: "_Child | None" = None
     _look: IDelayedCall | None = None
+    _alone: bool = False
     _closed: bool = False
 
     @property
@@ -127,7 +128,7 @@ class Films:
         return f"{film.camera}_{film.id}.mp4"
 
     def open(self) -> None:
-        """What is there is known, and what is nothing whole is gone; blocks.
+        """What is there is known; blocks.
 
         :raises OSError: the folder cannot be made or read.
         """
@@ -135,8 +136,16 @@ class Films:
         found = [film for path in self.folder.glob("*.json") if (film := self._read(path))]
         for film in sorted(found, key=lambda film: film.asked):
             self.films[film.id] = film
-        _unlink_all(self._leftovers())
+
+    def start(self) -> None:
+        """From now on nobody else makes films here: what is nothing whole is gone; blocks."""
+        self._alone = True
+        self._clear()
         self._tidy()
+
+    def _clear(self) -> None:
+        with suppress(OSError):
+            _unlink_all(self._leftovers())
 
     def _leftovers(self) -> list[Path]:
         """Files of no whole film, while none is in the making.
@@ -193,8 +202,8 @@ class Films:
         """The process that did not end by itself does, and leaves nothing; blocks."""
         if self._running is not None:
             self._running.kill()
-        with suppress(OSError):
-            _unlink_all(self._leftovers())
+        if self._alone:
+            self._clear()
 
     # ---- one after the other
 
