@@ -1,5 +1,6 @@
 // What the page asks of camd. Addresses are relative: camd may stand behind a proxy's prefix.
 
+import { itIs } from "./clock.js";
 import { known, t } from "./words.js";
 
 export class Problem extends Error {
@@ -49,10 +50,12 @@ async function call(method, path, body, again = true, more = {}) {
 // Who this browser is to camd. The token is for this page only, and is kept nowhere.
 export async function open() {
   session = await call("GET", "api/v1/session", undefined, false);
+  itIs(session.now);
   return session;
 }
 export async function login(password) {
   session = await call("POST", "login", { password }, false);
+  itIs(session.now);
   return session;
 }
 export async function logout() {
