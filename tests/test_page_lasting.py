@@ -50,6 +50,7 @@ class Lasting(CameraPageCase):
         self.assert_fine(page)
 
     def test_log_of_the_meantime(self) -> None:
+        """So does the log."""
         board = self.trap()
         page = self.page("#/log")
         page.until(f"{ENTRIES} > 0")
@@ -73,6 +74,7 @@ class Lasting(CameraPageCase):
         page.until(f"{LIVE} && document.querySelector('.screen img')?.naturalWidth > 0")
 
     def test_live_over_a_stop(self) -> None:
+        """So does who watched while it was stopped in an orderly way."""
         self.trap('[web]\nstale = "1 s"\n')
         page = self.camera_page()
         page.click("button[aria-label='Live']")
@@ -98,6 +100,7 @@ class Lasting(CameraPageCase):
         self.assert_fine(page)
 
     def test_cards_over_a_slow_line(self) -> None:
+        """So do the cards."""
         self.board("--size", "vga", interval="0.3")
         page = self.page("#/log")
         page.until(f"{ENTRIES} > 0")
@@ -118,6 +121,23 @@ class Lasting(CameraPageCase):
                 source="{ const now = Date.now; Date.now = () => now() - 3600_000; }")  # fmt: skip
         page.reload()
         page.until("/ago/.test(document.querySelector('.card .over')?.innerText)")
+        self.assert_fine(page)
+
+    def test_left_often(self) -> None:
+        """A page that was left holds no connection: it can be come to any number of times, and on
+        the way back it hears what happens."""
+        board = self.trap()
+        page = self.page("#/log")
+        for _ in range(7):
+            page.open("about:blank")
+            page.open(f"{self.url}#/log")
+            page.until("document.querySelector('.link')?.dataset.state === 'open'")
+        page.open("about:blank")
+        page.run("history.back()")
+        page.until(f"{ENTRIES} > 0")
+        before = page.run(ENTRIES)
+        self.assertEqual(board.photo(2, photo(2)), "ACK 2")
+        page.until(f"{ENTRIES} > {before}")
         self.assert_fine(page)
 
     def test_turned_silent(self) -> None:
@@ -151,16 +171,20 @@ class Lasting(CameraPageCase):
         for seq in range(2, 30):
             self.assertEqual(board.photo(seq, photo(seq)), f"ACK {seq}")
         page = self.page()
-        page.do("Page.addScriptToEvaluateOnNewDocument", source="EventSource = class extends"
-                " EventSource { constructor(...all) { super(...all); window.source = this; } }")  # fmt: skip
+        page.do(
+            "Page.addScriptToEvaluateOnNewDocument",
+            source="EventSource = class extends EventSource {"
+            " constructor(...all) { super(...all); window.source = this; } }",
+        )
         page.reload()
         page.run("void (location.hash = '#/log')")
         page.until(f"{ENTRIES} > 28")
         for begin in (0, 700, 1400):
             page.run(
                 f"for (let at = {begin}; at < {begin} + 700; at += 1) window.source.dispatchEvent("
-                "new MessageEvent('store', {data: JSON.stringify({number: 1e14 + at, when: 2e9 + at,"
-                " kind: 'store', camera: null, text: 'no ' + at, reason: null, photo: null})}))"
+                "new MessageEvent('store', {data: JSON.stringify({number: 1e14 + at,"
+                " when: 2e9 + at, kind: 'store', camera: null, text: 'no ' + at, reason: null,"
+                " photo: null})}))"
             )
             page.until(f"document.querySelector('.entry p').textContent === 'no {begin + 699}'")
         self.assertLessEqual(page.run(ENTRIES), 1000)

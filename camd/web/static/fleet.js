@@ -205,6 +205,9 @@ class Fleet {
       if (document.hidden) this.#hidden = setTimeout(() => this.close(), HIDDEN_FOR);
       else if (!this.#source && api.session.signed_in && this.#loaded) this.again();
     });
+    // One that was left may be kept by the browser for the way back, and its connection with it: six
+    // of those, and the browser has none left for this server.
+    addEventListener("pagehide", () => this.close());
   }
 }
 

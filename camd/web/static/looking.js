@@ -116,7 +116,7 @@ export function sendingTab(root, life) {
   const [fresh, freshDead] = [news(), news()];
   const look = follow(life, api.outbox, () => true, (said) => {
     const { dead, ...rest } = said;
-    if (fresh(rest)) head.replaceChildren(
+    if (fresh([rest, dead.length])) head.replaceChildren(
       !said.enabled ? h("p", { text: t("sending-off") })
         : h("ul", { class: "targets" },
             said.targets.map((one) => target(one.target, one.waiting ? t("sending-waiting", { n: one.waiting }) : t("sending-done"), one.why)),
