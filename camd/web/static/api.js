@@ -61,7 +61,9 @@ export async function login(password) {
 export async function logout() {
   await call("POST", "logout");
   session = { ...session, signed_in: false, may: [], token: null };
-  onSignedOut();
+  // Where the password was taken away meanwhile there is nothing to be signed out of.
+  await open().catch(() => {});
+  if (!session.signed_in) onSignedOut();
 }
 
 const at = (id) => `api/v1/cameras/${encodeURIComponent(id)}`;

@@ -20,7 +20,7 @@ const links = {
   "": h("a", { href: "#/" }, icon("grid"), t("cameras")),
   log: h("a", { href: "#/log" }, icon("list"), t("log")),
 };
-const out = h("button", { type: "button", class: "button plain square", "aria-label": t("sign-out"), title: t("sign-out"), onclick: () => api.logout().catch((error) => toast(api.because(error), "bad")) }, icon("out"));
+const out = h("button", { type: "button", class: "button plain square", "aria-label": t("sign-out"), title: t("sign-out"), onclick: () => api.logout().then(() => (out.hidden = !api.session.password), (error) => toast(api.because(error), "bad")) }, icon("out"));
 const frame = [
   h("a", { class: "skip", href: "#main", text: t("skip"), onclick: (event) => (event.preventDefault(), main.focus()) }),
   h(
