@@ -123,6 +123,30 @@ class Lasting(CameraPageCase):
         page.until("/ago/.test(document.querySelector('.card .over')?.innerText)")
         self.assert_fine(page)
 
+    def test_opened_without_a_line(self) -> None:
+        """What could not be loaded is there when the line is back, without a reload."""
+        board = self.trap()
+        board.send(board.talk.line("STAT rssi=-60"))
+        page = self.page("#/log")
+        page.until(f"{ENTRIES} > 0")
+        for tab, there in (
+            (f"camera/{TRAP}/photos", f"{TILES}.length"),
+            (f"camera/{TRAP}/charts", "document.querySelector('.chart .mark')"),
+            (f"camera/{TRAP}/settings", "document.querySelector('#set-vflip')"),
+            ("log", ENTRIES),
+            ("log/refused", "document.querySelector('.refusals, .empty')"),
+        ):
+            self.offline(page, True)
+            page.run(f"void (location.hash = '#/{tab}')")
+            page.shows("camd does not answer")
+            self.offline(page, False)
+            page.until(there)
+
+    @staticmethod
+    def offline(page: Page, away: bool) -> None:
+        page.do("Network.emulateNetworkConditions", offline=away, latency=0,
+                downloadThroughput=-1, uploadThroughput=-1)  # fmt: skip
+
     def test_left_often(self) -> None:
         """A page that was left holds no connection: it can be come to any number of times, and on
         the way back it hears what happens."""

@@ -129,6 +129,9 @@ export async function command(id, name, values = {}) {
   return said;
 }
 
+// What failed is asked for again after so many milliseconds, by whoever still shows that it did.
+export const AGAIN = 3000;
+
 // A sentence for people.
 export function because(error) {
   if (!(error instanceof Problem)) return String(error.message ?? error);

@@ -37,7 +37,9 @@ export async function measurements(root, id, life) {
     try {
       [said, calendar] = await Promise.all([api.telemetry(id, since), loadDays(id)]);
     } catch (error) {
+      if (mine !== turn || life.ended) return;
       place.replaceChildren(h("p", { class: "wait", text: api.because(error) }));
+      life.later(api.AGAIN, () => mine === turn && load());
       return;
     }
     if (mine !== turn || life.ended) return;

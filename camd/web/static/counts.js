@@ -59,6 +59,7 @@ export async function insects(root, id, life) {
       if (mine !== turn || life.ended) return;
       node.hidden = false;
       place.replaceChildren(h("p", { class: "wait", text: api.because(error) }));
+      life.later(api.AGAIN, () => mine === turn && load());
     }
   }
   // Whole spans: one more than is shown, as the first is seldom there from its beginning.

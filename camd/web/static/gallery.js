@@ -38,19 +38,21 @@ export async function loadDays(id) {
   return { zone: said.timezone, night: said.session === "noon", days };
 }
 
-// The days in which there are photos; null where that could not be learnt, which is said, or where
-// nobody waits any more.
+// The days in which there are photos; null where nobody waits for them any more. Why they are not
+// there is said until they are.
 export async function calendarOf(root, id, life) {
   const wait = h("p", { class: "wait", text: t("loading") });
   root.append(wait);
-  try {
-    const calendar = await loadDays(id);
-    wait.remove();
-    return life.ended ? null : calendar;
-  } catch (error) {
-    wait.textContent = api.because(error);
-    return null;
-  }
+  while (!life.ended)
+    try {
+      const calendar = await loadDays(id);
+      wait.remove();
+      return life.ended ? null : calendar;
+    } catch (error) {
+      wait.textContent = api.because(error);
+      await new Promise((go) => setTimeout(go, api.AGAIN));
+    }
+  return null;
 }
 
 export async function photosTab(root, id, life, wanted) {
@@ -306,6 +308,7 @@ function wall(root, life, asked) {
     } catch (error) {
       note.textContent = api.because(error);
       ended = true;
+      life.later(api.AGAIN, () => ((ended = false), more()));
     } finally {
       loading = null;
     }

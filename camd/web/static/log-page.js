@@ -99,6 +99,7 @@ function entries(root, life, camera, kind) {
       list.hidden = !seen.size;
     } catch (error) {
       end.textContent = api.because(error);
+      life.later(api.AGAIN, more);
     } finally {
       if (mine === turn) loading = false;
     }
@@ -229,7 +230,11 @@ async function showRefusals(root, life, camera) {
   const [kept, told] = await Promise.all([
     api.refused({ camera, limit: 200 }),
     api.log({ camera, kind: "refused", limit: 200 }),
-  ]).catch((error) => (root.replaceChildren(h("p", { class: "wait", text: api.because(error) })), [null, null]));
+  ]).catch((error) => {
+    if (!life.ended) root.replaceChildren(h("p", { class: "wait", text: api.because(error) }));
+    life.later(api.AGAIN, () => life.ended || showRefusals(root, life, camera));
+    return [null, null];
+  });
   if (!kept || life.ended) return;
   root.replaceChildren();
   if (!kept.quarantine) root.append(h("p", { class: "notice" }, icon("alert"), h("span", { text: t("quarantine-off") })));

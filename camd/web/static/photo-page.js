@@ -111,8 +111,12 @@ export async function photoPage(root, [id]) {
     const [older, newer] = await Promise.all([
       api.photos({ ...inside, until: photo.when + 0.001, limit: AROUND * 2, order: "newest" }),
       api.photos({ ...inside, since: photo.when, limit: AROUND * 2, order: "oldest" }),
-    ]).catch(() => [{ photos: [] }, { photos: [] }]);
+    ]).catch(() => [null, null]);
     if (mine !== asked || life.ended) return;
+    if (!older) {
+      life.later(api.AGAIN, () => mine === asked && look());
+      return;
+    }
     const seen = new Map();
     for (const one of [...newer.photos.toReversed(), photo, ...older.photos]) seen.set(one.id, one);
     around = [...seen.values()].sort((a, b) => b.when - a.when || b.seq - a.seq);
