@@ -1,5 +1,7 @@
 """What a person types of a photo is not lost, and not written over unseen."""
 
+from typing import Any
+
 from tests.page_camera import CameraPageCase
 from tests.test_page_browser import Page, until
 from tests.web_client import Client
@@ -17,8 +19,8 @@ class Notes(CameraPageCase):
         photo: str = self.ask("api/v1/photos")["photos"][1]["id"]
         return photo
 
-    def opened(self, photo: str) -> Page:
-        page = self.page(f"#/photo/{photo}")
+    def opened(self, photo: str, **looks: Any) -> Page:
+        page = self.page(f"#/photo/{photo}", **looks)
         page.do("Page.addScriptToEvaluateOnNewDocument", source="addEventListener('beforeunload',"
                 " event => event.stopImmediatePropagation())")  # fmt: skip
         page.open("about:blank")
@@ -37,13 +39,21 @@ class Notes(CameraPageCase):
         self.assertEqual(reply.status, 200)
 
     def test_left_while_typing(self) -> None:
-        """Who goes back, or on to another photo, without leaving the field first loses nothing."""
+        """Who wipes on to another photo with the field still open loses nothing."""
         photo = self.photo()
-        page = self.opened(photo)
+        page = self.opened(photo, width=360, height=740, touch=True)
         page.key("n")
         page.type("a moth")
-        page.run("history.back()")
+        page.run("document.querySelector('.frame').scrollIntoView({block: 'center'})")
+        left, top = page.run(
+            "(box => [box.x, box.y + 20])(document.querySelector('.frame').getBoundingClientRect())"
+        )
+        for kind, x in (("touchStart", 300), ("touchMove", 200), ("touchMove", 80)):
+            page.do("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": left + x, "y": top}])
+        page.do("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+        page.until(f"!location.hash.endsWith('{photo}')")
         until(lambda: self.note(photo) == "a moth")
+        self.assertEqual(page.run(f"{NOTE}.value"), "")
         self.assert_fine(page)
 
     def test_camd_is_away(self) -> None:
