@@ -29,14 +29,14 @@ export async function cameraPage(root, [id, tab = "photos", day]) {
     );
     return life;
   }
-  document.title = `${id} · camd`;
+  document.title = `${camera.name} · camd`;
 
   const state = h("span", { class: "state" }, h("span", { class: "dot" }), h("span", {}));
   const head = h(
     "div",
     { class: "head" },
     h("a", { href: "#/", class: "button plain square", "aria-label": t("to-fleet") }, icon("left")),
-    h("div", { class: "title" }, h("h1", { text: id }), state),
+    h("div", { class: "title" }, h("h1", { text: camera.name, dir: "auto" }), camera.name === id ? "" : h("span", { class: "mono", text: id }), state),
   );
   const view = viewer(id, life);
   const facts = factsOf(life);
