@@ -68,16 +68,21 @@ Listener = Callable[[Item], None]
 
 @define(eq=False)
 class News:
-    """Tells every listener of every item, and remembers the newest *keep* of them."""
+    """Tells every listener of every item, and remembers the newest *keep* of them.
+
+    :ivar number: of the newest. They begin with the milliseconds of the start, so that those of one
+        life of camd are not taken for another's.
+    """
 
     now: Callable[[], float]
     keep: int = 1000
     _recent: deque[Item] = field(init=False)
     _listeners: list[Listener] = field(factory=list)
-    number: int = 0
+    number: int = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._recent = deque(maxlen=self.keep)
+        self.number = max(0, int(self.now() * 1000))
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """*listener* hears all from now on. Calling what this returns ends that."""

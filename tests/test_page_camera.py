@@ -78,6 +78,23 @@ class CameraPage(CameraPageCase):
         page.until("!document.querySelector('.settings .notice').hidden")
         self.assert_fine(page)
 
+    def test_named(self) -> None:
+        """A camera that has a name goes by it on its own page too, whatever is in it; its id stands
+        beside."""
+        name = "\N{HONEYBEE} <i>\N{HEBREW LETTER ALEF}\N{HEBREW LETTER BET}</i> " + "W" * 40
+        id = "a-camera-in-the-far-corner-of-the-largest-greenhouse-by-the-road"
+        self.camd(f'[[camera]]\nid = "{id}"\nname = "{name}"\nnote = "{name}"\n')
+        page = self.page("#/", width=360, height=740, touch=True)
+        page.shows(name)
+        self.assert_fits(page)
+        page.click(".card")
+        page.until("document.querySelector('.viewer')")
+        page.shows(name)
+        page.shows(id)
+        self.assertEqual(page.run("document.title"), f"{name} \N{MIDDLE DOT} camd")
+        self.assert_fits(page)
+        self.assert_fine(page)
+
     def test_live(self) -> None:
         """Live pictures come while somebody watches, and no longer."""
         self.board()

@@ -154,6 +154,21 @@ class CorrectedByHand(FoundCase):
         until(lambda: self.said(PHOTOS) == [("gnat", True)])
         self.assert_fine(page)
 
+    def test_the_focus_stays(self) -> None:
+        """Who goes through the classes with Tab stays where he is when somebody else says
+        something of the photo."""
+        self.trap()
+        page = self.photo_page(3, 4)
+        page.run("document.querySelectorAll('.classes button')[1].focus()")
+        said = [{"class": "moth", "box": [0.7, 0.7, 0.1, 0.1]}]
+        client = Client(self.web).sign_in()
+        client.ask("PUT", f"/api/v1/photos/{self.name(3)}/annotations", {"annotations": said})
+        page.until(f"{MARKS}.length === 5")
+        self.assertTrue(
+            page.run("document.activeElement === document.querySelectorAll('.classes button')[1]")
+        )
+        self.assert_fine(page)
+
     def test_with_the_mouse(self) -> None:
         """A box is drawn, moved, pulled larger, and taken away again; one of the model's that is
         pulled somewhere else is none where it was; two that lie over each other are both right."""

@@ -2,7 +2,7 @@
 
 from camd.access import Password
 from camd.photo import CameraId
-from tests.e2e_boards import V2
+from tests.e2e_boards import V2, photo
 from tests.e2e_talk import Talk
 from tests.test_page_browser import PageCase, until
 
@@ -75,6 +75,53 @@ class Frame(PageCase):
         page.until("document.querySelectorAll('.entry').length > 1")
         self.assert_fits(page)
         self.assert_fine(page)
+
+    def test_the_focus_stays(self) -> None:
+        """Who is on a button of what nobody took is still there when it has been asked for again,
+        and when another has come."""
+        daemon = self.camd(
+            '[publish]\ntries = 1\n[[webhook]]\nurl = "http://127.0.0.1:9/"\nevents = ["came"]\n'
+        )
+        V2(daemon.port, Talk(CameraId("trap-1"))).close()
+        until(lambda: self.ask("api/v1/publish")["dead"], 20)
+        page = self.page("#/log/sending")
+        page.until("document.querySelector('[aria-label=Discard]')")
+        page.run("document.querySelector('[aria-label=Discard]').focus()")
+        page.run(
+            "(() => { const real = window.fetch; window.asked = 0; window.fetch = async (...all) =>"
+            " { const said = await real(...all); window.asked += /publish/.test(all[0]);"
+            " return said; }; })()"
+        )
+        page.until("window.asked > 1")
+        self.assertEqual(page.run("document.activeElement.ariaLabel"), "Discard")
+        self.assert_fine(page)
+
+    def test_the_session_ends(self) -> None:
+        """A password that is set while the page is open is asked for; who gives it goes on where
+        he was, and nothing that he typed is lost; one that is taken away is not asked for."""
+        daemon = self.camd()
+        board = V2(daemon.port, Talk(CameraId("trap-1")))
+        self.addCleanup(board.close)
+        self.assertEqual(board.photo(1, photo(1)), "ACK 1")
+        until(lambda: self.ask("api/v1/photos")["photos"])
+        page = self.page(f"#/photo/{self.ask('api/v1/photos')['photos'][0]['id']}")
+        page.until("document.querySelector('#note')")
+        password = Password(daemon.store / ".camd")
+        password.set(PASSWORD)
+        page.key("n")
+        page.type("a moth")
+        page.until("document.querySelector('input[type=password]')")
+        page.until("document.activeElement.type === 'password'")
+        page.type(PASSWORD)
+        page.key("Enter")
+        page.until("document.querySelector('#note')?.value === 'a moth'")
+        page.until("!localStorage.length")
+        page.until("!document.querySelector('[aria-label=\"Sign out\"]').hidden")
+        password.path.unlink()
+        page.click("[aria-label='Sign out']")
+        page.until("document.querySelector('[aria-label=\"Sign out\"]')?.hidden")
+        self.assertIsNone(page.run("document.querySelector('input[type=password]')"))
+        until(lambda: self.ask("api/v1/photos")["photos"][0]["note"] == "a moth")
 
     def test_the_server_fails(self) -> None:
         """What the server says is wrong is said where its answer would be."""

@@ -24,12 +24,13 @@ export function download(photo) {
 }
 
 // Deleting is for good, so it is asked for; a starred photo is kept until the star goes.
-export async function remove(photo) {
+// *zone* is that of the photo's camera.
+export async function remove(photo, zone) {
   if (photo.starred) {
     toast(t("starred-stay"), "bad");
     return false;
   }
-  if (!confirm(t("delete-sure", { when: fullMoment(photo.when * 1000) }))) return false;
+  if (!confirm(t("delete-sure", { when: fullMoment(photo.when * 1000, zone) }))) return false;
   try {
     await api.deletePhoto(photo.id);
     toast(t("deleted"));

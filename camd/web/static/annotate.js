@@ -83,6 +83,7 @@ export function annotator({ frame, next }) {
     drawing.toggleAttribute("data-many", shown.length > 40);
     colours = [...new Set([...colours, ...names])];
     draw(drawing, photo, shown, { selected, classes: colours, editable: control });
+    const here = [...list.children].findIndex((one) => one.contains(document.activeElement));
     list.replaceChildren(
       ...names.filter((name) => control || counts.has(name)).map((name) => {
         const at = names.indexOf(name);
@@ -94,6 +95,7 @@ export function annotator({ frame, next }) {
       }),
     );
     list.hidden = !list.children.length;
+    if (here >= 0) list.children[here]?.querySelector("button")?.focus({ preventScroll: true });
     setText(model, model_ ? t("found-by", { model: model_ }) : shown.length ? "" : marks.done ? t("nothing-on-it") : t("not-looked"));
     model.hidden = !model.textContent;
     options.replaceChildren(...names.map((name) => h("option", { value: name })));

@@ -1,5 +1,6 @@
 // What the page asks of camd. Addresses are relative: camd may stand behind a proxy's prefix.
 
+import { itIs } from "./clock.js";
 import { known, t } from "./words.js";
 
 export class Problem extends Error {
@@ -49,16 +50,20 @@ async function call(method, path, body, again = true, more = {}) {
 // Who this browser is to camd. The token is for this page only, and is kept nowhere.
 export async function open() {
   session = await call("GET", "api/v1/session", undefined, false);
+  itIs(session.now);
   return session;
 }
 export async function login(password) {
   session = await call("POST", "login", { password }, false);
+  itIs(session.now);
   return session;
 }
 export async function logout() {
   await call("POST", "logout");
   session = { ...session, signed_in: false, may: [], token: null };
-  onSignedOut();
+  // Where the password was taken away meanwhile there is nothing to be signed out of.
+  await open().catch(() => {});
+  if (!session.signed_in) onSignedOut();
 }
 
 const at = (id) => `api/v1/cameras/${encodeURIComponent(id)}`;
@@ -123,6 +128,9 @@ export async function command(id, name, values = {}) {
   if (said.state === "failed") throw new Problem(0, said.why || t("board-refused"));
   return said;
 }
+
+// What failed is asked for again after so many milliseconds, by whoever still shows that it did.
+export const AGAIN = 3000;
 
 // A sentence for people.
 export function because(error) {

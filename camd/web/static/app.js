@@ -8,7 +8,7 @@ import { h, icon, setAttr } from "./dom.js";
 import { logPage } from "./log-page.js";
 import { loginPage } from "./login.js";
 import { photoPage } from "./photo-page.js";
-import { saver } from "./saver.js";
+import { notes, saver } from "./saver.js";
 import { toast } from "./toast.js";
 import { t } from "./words.js";
 
@@ -20,7 +20,7 @@ const links = {
   "": h("a", { href: "#/" }, icon("grid"), t("cameras")),
   log: h("a", { href: "#/log" }, icon("list"), t("log")),
 };
-const out = h("button", { type: "button", class: "button plain square", "aria-label": t("sign-out"), title: t("sign-out"), onclick: () => api.logout().catch((error) => toast(api.because(error), "bad")) }, icon("out"));
+const out = h("button", { type: "button", class: "button plain square", "aria-label": t("sign-out"), title: t("sign-out"), onclick: () => api.logout().then(() => (out.hidden = !api.session.password), (error) => toast(api.because(error), "bad")) }, icon("out"));
 const frame = [
   h("a", { class: "skip", href: "#main", text: t("skip"), onclick: (event) => (event.preventDefault(), main.focus()) }),
   h(
@@ -79,7 +79,7 @@ function enter() {
   document.body.prepend(...frame);
   out.hidden = !api.session.password;
   here = "";
-  saver.resume();
+  for (const each of [saver, notes]) each.resume();
   show();
 }
 
@@ -111,7 +111,7 @@ addEventListener("hashchange", () => api.session.signed_in && show());
 fleet.watchVisibility();
 fleet.onLink((state) => {
   link.dataset.state = state;
-  if (state === "open") saver.resume();
+  if (state === "open") for (const each of [saver, notes]) each.resume();
   link.textContent = state === "lost" ? t("link-lost") : "";
   link.title = t(`link-${state}`);
   link.setAttribute("aria-label", t(`link-${state}`));

@@ -10,10 +10,13 @@ import { player } from "./player.js";
 import { settingsPanel } from "./settings.js";
 import { signalLevel, stateText, batteryShare } from "./state.js";
 import { toast } from "./toast.js";
+import { present } from "./clock.js";
 import { age, bytes, known, moment, number, span, t } from "./words.js";
 
 const TABS = ["photos", "timelapse", "charts", "settings"];
 const WIDE = "(min-width: 1080px)";
+const AGAIN = 2000;
+const TRIES = 4;
 
 export async function cameraPage(root, [id, tab = "photos", day]) {
   const life = new Lifetime();
@@ -26,14 +29,14 @@ export async function cameraPage(root, [id, tab = "photos", day]) {
     );
     return life;
   }
-  document.title = `${id} · camd`;
+  document.title = `${camera.name} · camd`;
 
   const state = h("span", { class: "state" }, h("span", { class: "dot" }), h("span", {}));
   const head = h(
     "div",
     { class: "head" },
     h("a", { href: "#/", class: "button plain square", "aria-label": t("to-fleet") }, icon("left")),
-    h("div", { class: "title" }, h("h1", { text: id }), state),
+    h("div", { class: "title" }, h("h1", { text: camera.name, dir: "auto" }), camera.name === id ? "" : h("span", { class: "mono", text: id }), state),
   );
   const view = viewer(id, life);
   const facts = factsOf(life);
@@ -130,6 +133,10 @@ function viewer(id, life) {
   const screen = h("div", { class: "screen" }, image, none, tag);
   let live = false;
   let shown = "";
+  // Whether a picture is on its way; over a slow line each is whole before the next is asked for.
+  let loading = false;
+  let failed = 0;
+  let retry = 0;
   let camera = fleet.get(id);
 
   const liveButton = action("play", t("live"), () => watch(!live), { "aria-pressed": "false" });
@@ -144,20 +151,47 @@ function viewer(id, life) {
   image.addEventListener("load", () => {
     image.hidden = false;
     none.hidden = true;
+    loading = false;
+    failed = 0;
+    update(camera);
   });
   image.addEventListener("error", () => {
-    if (!live) return;
-    watch(false);
-    toast(t("live-over"), "bad");
+    failed += 1;
+    clearTimeout(retry);
+    if (!live) retry = setTimeout(() => ((loading = false), (shown = "")), AGAIN);
+    else if (fleet.link === "lost" || failed < TRIES) retry = setTimeout(play, AGAIN);
+    else {
+      watch(false);
+      toast(t("live-over"), "bad");
+    }
   });
+  // A stream that ends leaves its last picture standing, and the browser says nothing.
+  let cut = false;
+  life.add(
+    fleet.onLink((link) => {
+      if (link === "lost") cut = true;
+      else if (link === "open" && cut) {
+        cut = false;
+        play();
+      }
+    }),
+  );
+  life.add(() => clearTimeout(retry));
+  function play() {
+    clearTimeout(retry);
+    if (live) image.src = `cameras/${encodeURIComponent(id)}/live.mjpeg?${Date.now()}`;
+  }
 
   function watch(on) {
     live = on;
     liveButton.setAttribute("aria-pressed", String(on));
     liveButton.querySelector(".icon").replaceWith(icon(on ? "pause" : "play"));
     liveButton.setAttribute("aria-label", on ? t("live-stop") : t("live"));
-    if (on) image.src = `cameras/${encodeURIComponent(id)}/live.mjpeg?${Date.now()}`;
+    failed = 0;
+    loading = false;
+    if (on) play();
     else {
+      clearTimeout(retry);
       shown = "";
       image.removeAttribute("src");
       image.hidden = !camera?.newest;
@@ -211,9 +245,10 @@ function viewer(id, life) {
       if (button !== flashButton) button.title = able.snap ? button.getAttribute("aria-label") ?? "" : now.connected ? t("cannot-command") : t("not-connected");
     tag.toggleAttribute("data-live", live);
     const newest = now.newest;
-    setText(tag.lastChild, live ? t("live") : newest ? age(Date.now() / 1000 - newest.received) : t("no-photo-yet"));
+    setText(tag.lastChild, live ? t("live") : newest ? age(present() - newest.received) : t("no-photo-yet"));
     tag.hidden = !live && !newest;
-    if (live || !newest || shown === newest.image) return;
+    if (live || loading || !newest || shown === newest.image) return;
+    loading = true;
     shown = newest.image;
     image.src = newest.image;
   }
@@ -263,7 +298,7 @@ function factsOf(life) {
     setAttr(dd, "title", full ?? text);
   }
   function update(camera) {
-    const now = Date.now() / 1000;
+    const now = present();
     const told = camera.telemetry;
     set("seen", camera.lastSeen ? age(now - camera.lastSeen) : t("never"), camera.lastSeen ? moment(camera.lastSeen * 1000) : "");
     set("today", t("photos", { n: camera.today }));

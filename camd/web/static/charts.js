@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { fleet } from "./fleet.js";
 import { h, icon, setText, svg } from "./dom.js";
 import { loadDays } from "./gallery.js";
+import { present } from "./clock.js";
 import { clock, dayLong, dayShort, bytes, known, moment, number, span, t } from "./words.js";
 
 export const WIDE = 600;
@@ -30,13 +31,15 @@ export async function measurements(root, id, life) {
   let turn = 0;
   async function load() {
     const mine = ++turn;
-    const since = SPANS[wish] ? Math.floor(Date.now() / 1000 - SPANS[wish]) : undefined;
+    const since = SPANS[wish] ? Math.floor(present() - SPANS[wish]) : undefined;
     let said;
     let calendar;
     try {
       [said, calendar] = await Promise.all([api.telemetry(id, since), loadDays(id)]);
     } catch (error) {
+      if (mine !== turn || life.ended) return;
       place.replaceChildren(h("p", { class: "wait", text: api.because(error) }));
+      life.later(api.AGAIN, () => mine === turn && load());
       return;
     }
     if (mine !== turn || life.ended) return;
@@ -49,7 +52,8 @@ export async function measurements(root, id, life) {
   let again = 0;
   life.add(
     fleet.onItem((kind, what) => {
-      if (kind !== "stat" || what.camera !== id || again) return;
+      if (kind !== "gap" && (kind !== "stat" || what.camera !== id)) return;
+      if (again) return;
       again = setTimeout(() => ((again = 0), load()), 3000);
     }),
   );

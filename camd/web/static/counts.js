@@ -6,6 +6,7 @@ import { colourOf } from "./boxes.js";
 import { fleet } from "./fleet.js";
 import { h, icon, setAttr, setText, svg } from "./dom.js";
 import { loadDays } from "./gallery.js";
+import { present } from "./clock.js";
 import { clock, dayLong, dayShort, moment, number, t } from "./words.js";
 
 const WAYS = ["hour", "day", "night"];
@@ -22,7 +23,7 @@ export async function insects(root, id, life) {
   let measure = "fresh";
   let label = null;
   let zone;
-  let end = Date.now() / 1000;
+  let end = present();
   let classes = [];
   const chips = (names, words, now, chosen) => {
     const buttons = names.map((name) => h("button", { type: "button", class: "chip", "aria-pressed": String(name === now), text: t(`${words}-${name}`), onclick: () => {
@@ -49,7 +50,7 @@ export async function insects(root, id, life) {
       const [calendar, known] = await Promise.all([loadDays(id), api.classes()]);
       zone = calendar.zone;
       classes = known.classes.map((one) => one.class);
-      if (calendar.days.length) end = Math.min(Date.now() / 1000, calendar.days.at(-1).until);
+      if (calendar.days.length) end = Math.min(present(), calendar.days.at(-1).until);
       const said = await api.counts(asked());
       if (mine !== turn || life.ended) return;
       groups = said.groups;
@@ -58,6 +59,7 @@ export async function insects(root, id, life) {
       if (mine !== turn || life.ended) return;
       node.hidden = false;
       place.replaceChildren(h("p", { class: "wait", text: api.because(error) }));
+      life.later(api.AGAIN, () => mine === turn && load());
     }
   }
   // Whole spans: one more than is shown, as the first is seldom there from its beginning.
@@ -139,7 +141,8 @@ export async function insects(root, id, life) {
   let again = 0;
   life.add(
     fleet.onItem((kind, what) => {
-      if (kind !== "found" || what.camera !== id || again) return;
+      if (kind !== "gap" && (kind !== "found" || what.camera !== id)) return;
+      if (again) return;
       again = setTimeout(() => ((again = 0), load()), AGAIN);
     }),
   );

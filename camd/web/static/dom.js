@@ -75,6 +75,10 @@ export class Lifetime {
     const timer = setInterval(work, ms);
     this.add(() => clearInterval(timer));
   }
+  later(ms, work) {
+    const timer = setTimeout(work, ms);
+    this.add(() => clearTimeout(timer));
+  }
   end() {
     this.ended = true;
     for (const end of this.#ends.splice(0)) end();

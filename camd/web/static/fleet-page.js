@@ -6,6 +6,7 @@ import { Lifetime, bars, battery, debounced, h, icon, setAttr, setText } from ".
 import { STATES, batteryShare, signalLevel, stateText } from "./state.js";
 import { lookingLine } from "./looking.js";
 import { toast } from "./toast.js";
+import { present } from "./clock.js";
 import { age, bytes, compare, known, number, span, t } from "./words.js";
 
 const FIRST = 24;
@@ -21,6 +22,7 @@ class CameraCard extends HTMLElement {
   #picture = "";
   #due = 0;
   #painted = 0;
+  #loading = false;
 
   connectedCallback() {
     if (this.#parts) return;
@@ -44,6 +46,10 @@ class CameraCard extends HTMLElement {
       why,
     );
     image.addEventListener("error", () => this.#failed());
+    image.addEventListener("load", () => {
+      this.#loading = false;
+      this.#show();
+    });
     this.#parts = { image, badge, when, size, title, signal, level, volts, power, today, why, card };
     this.append(card);
     if (this.#camera) this.#paint();
@@ -76,7 +82,7 @@ class CameraCard extends HTMLElement {
   #paint() {
     const camera = this.#camera;
     const part = this.#parts;
-    const now = Date.now() / 1000;
+    const now = present();
     setAttr(part.card, "href", `#/camera/${encodeURIComponent(camera.id)}`);
     setAttr(part.card, "data-state", camera.state);
     setText(part.title, camera.name);
@@ -103,10 +109,11 @@ class CameraCard extends HTMLElement {
     this.#show();
   }
 
-  // A board that sends many photos a second shows one now and then.
+  // A board that sends many photos a second shows one now and then; over a slow line each is whole
+  // before the next is asked for.
   #show() {
     const wanted = this.#camera.newest?.thumbnail;
-    if (!wanted || wanted === this.#picture || this.#due) return;
+    if (!wanted || wanted === this.#picture || this.#due || this.#loading) return;
     const rest = CALM - (performance.now() - this.#painted);
     if (this.#picture && rest > 0) {
       this.#due = setTimeout(() => {
@@ -117,10 +124,12 @@ class CameraCard extends HTMLElement {
     }
     this.#picture = wanted;
     this.#painted = performance.now();
+    this.#loading = true;
     this.#parts.image.src = wanted;
   }
 
   #failed() {
+    this.#loading = false;
     setTimeout(() => {
       if (this.isConnected && this.#camera?.newest) {
         this.#picture = "";
@@ -223,7 +232,7 @@ function board(root, life) {
 
   let run = 0;
   let shown = new Set();
-  // Only here do cards move: when somebody asks for it, or a camera is new.
+  // Only here do cards move: when somebody asks for it, or a camera is new among those wanted.
   function arrange() {
     const mine = ++run;
     const order = ORDER[wishes.sort];
@@ -304,8 +313,10 @@ function board(root, life) {
         if (!camera) {
           card?.remove();
           cards.delete(id);
-        } else if (card) card.camera = camera;
-        else if (!shown.has(id) && fits(camera)) fresh = true;
+        } else {
+          if (card) card.camera = camera;
+          if (!shown.has(id) && fits(camera)) fresh = true;
+        }
       }
       count();
       if (fresh) added();
@@ -313,7 +324,7 @@ function board(root, life) {
   );
   life.every(1000, () => {
     if (document.hidden) return;
-    const now = Date.now() / 1000;
+    const now = present();
     for (const card of cards.values()) card.tick(now);
   });
   life.add(() => (run += 1));

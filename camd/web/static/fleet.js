@@ -1,6 +1,7 @@
 // Every camera, as the server last told it; what changed is told to the page once a frame.
 
 import * as api from "./api.js";
+import { itIs, present } from "./clock.js";
 import { batched } from "./dom.js";
 
 const KINDS = ["photo", "refused", "came", "left", "sleeps", "silent", "back", "stat", "command", "denied", "store", "found", "poor", "good", "alert"];
@@ -23,7 +24,7 @@ function shape(said) {
     name: said.name || said.id,
     note: said.note,
     said,
-    state: stateOf(said, Date.now() / 1000),
+    state: stateOf(said, present()),
     connected: said.connected,
     can: { snap: able, reboot: able },
     protocol: said.protocol,
@@ -74,7 +75,8 @@ class Fleet {
     return this.#cameras.size;
   }
 
-  // What is called with the ids that changed, and with the log's items as they happen.
+  // What is called with the ids that changed, and with the log's items as they happen; "gap" says
+  // that some were missed: whoever shows what comes of them asks anew.
   listen(listener) {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -128,7 +130,7 @@ class Fleet {
 
   // Time alone makes a state another one: what was due is late now.
   tick() {
-    const now = Date.now() / 1000;
+    const now = present();
     for (const camera of this.#cameras.values()) {
       const state = stateOf(camera.said, now);
       if (state !== camera.state) {
@@ -144,7 +146,8 @@ class Fleet {
     const source = new EventSource(`events?after=${after}`);
     this.#source = source;
     const data = (event) => JSON.parse(event.data);
-    source.addEventListener("hello", () => {
+    source.addEventListener("hello", (event) => {
+      itIs(data(event).now);
       // What is said of cameras is not said again: after a gap all are asked for.
       if (this.link === "lost") this.#reread().catch(() => {});
       this.#linked("open");
@@ -175,10 +178,13 @@ class Fleet {
 
   again() {
     this.#loaded = null;
-    this.ready().catch(() => {
-      this.#linked("lost");
-      setTimeout(() => api.session.signed_in && !this.#loaded && this.again(), 3000);
-    });
+    this.ready().then(
+      () => this.#happened("gap", {}),
+      () => {
+        this.#linked("lost");
+        setTimeout(() => api.session.signed_in && !this.#loaded && this.again(), 3000);
+      },
+    );
   }
 
   close() {
@@ -199,6 +205,9 @@ class Fleet {
       if (document.hidden) this.#hidden = setTimeout(() => this.close(), HIDDEN_FOR);
       else if (!this.#source && api.session.signed_in && this.#loaded) this.again();
     });
+    // One that was left may be kept by the browser for the way back, and its connection with it: six
+    // of those, and the browser has none left for this server.
+    addEventListener("pagehide", () => this.close());
   }
 }
 

@@ -20,6 +20,8 @@ const DAY = 86400;
 
 // The day's page as it was left, for the way back from a photo.
 const left = new Map();
+// What was shown there, and how far down.
+let wallLeft = null;
 
 // What a picture's page goes through with the arrows.
 export const wayOf = new Map();
@@ -36,30 +38,32 @@ export async function loadDays(id) {
   return { zone: said.timezone, night: said.session === "noon", days };
 }
 
-// The days in which there are photos; null where that could not be learnt, which is said, or where
-// nobody waits any more.
+// The days in which there are photos; null where nobody waits for them any more. Why they are not
+// there is said until they are.
 export async function calendarOf(root, id, life) {
   const wait = h("p", { class: "wait", text: t("loading") });
   root.append(wait);
-  try {
-    const calendar = await loadDays(id);
-    wait.remove();
-    return life.ended ? null : calendar;
-  } catch (error) {
-    wait.textContent = api.because(error);
-    return null;
-  }
+  while (!life.ended)
+    try {
+      const calendar = await loadDays(id);
+      wait.remove();
+      return life.ended ? null : calendar;
+    } catch (error) {
+      wait.textContent = api.because(error);
+      await new Promise((go) => setTimeout(go, api.AGAIN));
+    }
+  return null;
 }
 
 export async function photosTab(root, id, life, wanted) {
-  const calendar = await calendarOf(root, id, life);
+  let calendar = await calendarOf(root, id, life);
   if (!calendar) return;
   if (!calendar.days.length) {
     const none = h("div", { class: "empty" }, icon("shutter"), h("p", { text: t("no-photos") }));
     root.append(none);
     const stop = life.add(
       fleet.onItem((kind, what) => {
-        if (kind !== "photo" || what.camera !== id) return;
+        if (kind !== "gap" && (kind !== "photo" || what.camera !== id)) return;
         stop();
         none.remove();
         photosTab(root, id, life, wanted);
@@ -99,8 +103,15 @@ export async function photosTab(root, id, life, wanted) {
 
   let inner = null;
   function bounds() {
-    const shift = night === calendar.night ? 0 : night ? HALF : -HALF;
-    return { since: day.since + shift, until: day.until + shift };
+    if (night === calendar.night) return day;
+    return { since: half(day.since), until: half(day.until) };
+  }
+  // The noon after a midnight, the midnight before a noon; on the day that clocks are changed it is
+  // not twelve hours away.
+  function half(time) {
+    const there = time + (night ? HALF : -HALF);
+    const [hours, minutes] = clock(there * 1000, calendar.zone).split(":").map(Number);
+    return there + HALF - ((hours * 3600 + minutes * 60 + (night ? 0 : HALF)) % DAY);
   }
   function step(by) {
     const at = calendar.days.indexOf(day) + by;
@@ -112,7 +123,7 @@ export async function photosTab(root, id, life, wanted) {
     history.replaceState(null, "", `#/camera/${encodeURIComponent(id)}/photos/${day.day}`);
     setAttr(video, "href", `#/camera/${encodeURIComponent(id)}/timelapse/${day.day}`);
     setText(title, dayTitle(day.day, night));
-    setText(figure, night === calendar.night ? t("photos", { n: day.photos }) : "");
+    count();
     const at = calendar.days.indexOf(day);
     earlier.disabled = at === 0;
     later.disabled = at === calendar.days.length - 1;
@@ -127,7 +138,7 @@ export async function photosTab(root, id, life, wanted) {
   }
   function drawHours(since, until) {
     hours.replaceChildren();
-    const many = Math.min(24, Math.round((until - since) / 3600));
+    const many = Math.round((until - since) / 3600);
     for (let at = 0; at < many; at += 1) {
       const from = since + at * 3600;
       hours.append(
@@ -155,6 +166,7 @@ export async function photosTab(root, id, life, wanted) {
     const every = Math.ceil(days.length / 12);
     const old = bar.scrollLeft;
     const first = !bar.children.length;
+    const had = bar.contains(document.activeElement);
     bar.replaceChildren(
       ...days.map((one, at) => {
         const high = Math.max(2, (one.photos / most) * 62);
@@ -168,33 +180,53 @@ export async function photosTab(root, id, life, wanted) {
       }),
     );
     bar.scrollLeft = first ? bar.scrollWidth : old;
+    if (had) bar.querySelector("[aria-pressed=true]")?.focus({ preventScroll: true });
   }
   life.add(() => inner?.end());
   life.add(
     fleet.onItem((kind, what) => {
+      if (kind === "gap") recount();
       if (kind !== "photo" || what.camera !== id || !what.meta) return;
       const when = what.meta.when;
       const known = calendar.days.find((one) => when >= one.since && when < one.until);
       if (known) {
         known.photos += 1 + (what.missed ?? 0);
-        if (known === day) setText(figure, night === calendar.night ? t("photos", { n: day.photos }) : "");
-      } else
-        loadDays(id).then((fresh) => {
-          calendar = fresh;
-          day = fresh.days.find((one) => one.day === day.day) ?? fresh.days.at(-1);
-          later.disabled = calendar.days.indexOf(day) === calendar.days.length - 1;
-          drawDays();
-        }, () => {});
+        count();
+      } else recount();
     }),
   );
+  function count() {
+    setText(figure, night === calendar.night ? t("photos", { n: day.photos }) : "");
+  }
+  function recount() {
+    loadDays(id).then((fresh) => {
+      if (life.ended || !fresh.days.length) return;
+      calendar = fresh;
+      day = fresh.days.find((one) => one.day === day.day) ?? fresh.days.at(-1);
+      later.disabled = calendar.days.indexOf(day) === calendar.days.length - 1;
+      count();
+      drawDays();
+    }, () => {});
+  }
   go(day);
 }
+
+// Whether what happened changes something about one of these.
+function told(photos, kind, what) {
+  const at = ["change", "found", "gone"].includes(kind) ? photos.findIndex((one) => one.id === (what.photo ?? what.id)) : -1;
+  if (at < 0 || (kind === "found" && !what.findings)) return false;
+  if (kind === "gone") photos.splice(at, 1);
+  else if (kind === "found") photos[at].findings = what.findings;
+  else Object.assign(photos[at], what);
+  return true;
+}
+fleet.onItem((kind, what) => wallLeft && told(wallLeft.photos, kind, what));
 
 // Newest first, in rows of tiles.
 function wall(root, life, asked) {
   const { zone, ...filter } = asked;
   const narrow = Boolean(filter.class || filter.flag || filter.done !== undefined);
-  const photos = [];
+  let photos = [];
   const there = new Map();
   let cursor = null;
   let ended = false;
@@ -208,6 +240,9 @@ function wall(root, life, asked) {
   const note = h("p", { class: "wait", role: "status" });
   const pill = h("button", { type: "button", class: "button main pill", hidden: true, onclick: reload });
   root.append(pill, box, note);
+  const key = JSON.stringify(filter);
+  const before = wallLeft?.key === key ? wallLeft : null;
+  wallLeft = null;
 
   function geometry() {
     const width = box.clientWidth || 320;
@@ -217,7 +252,7 @@ function wall(root, life, asked) {
     return { across, high };
   }
 
-  const draw = batched(() => {
+  function paint() {
     if (life.ended) return;
     const { across, high } = geometry();
     const rows = Math.ceil(photos.length / across);
@@ -255,7 +290,8 @@ function wall(root, life, asked) {
         there.delete(id);
       }
     if (!ended && last >= rows - 2) more();
-  });
+  }
+  const draw = batched(paint);
 
   async function more() {
     if (loading || ended || life.ended) return loading;
@@ -272,18 +308,36 @@ function wall(root, life, asked) {
     } catch (error) {
       note.textContent = api.because(error);
       ended = true;
+      life.later(api.AGAIN, () => ((ended = false), more()));
     } finally {
       loading = null;
     }
     draw();
   }
 
-  // Some came so fast that not each was told of: what is new is asked for.
+  // Nobody looks further down: a new one may push the others along.
+  const atTop = () => !fresh && !box.contains(document.activeElement) && box.getBoundingClientRect().top > 0;
+
+  // Those of which it may have been missed that they are gone.
+  const doubted = new Set();
+  // Some came so fast that not each was told of, or nothing was told for a while: what is new is
+  // asked for.
   const newest = debounced(async () => {
     const page = await api.photos({ ...filter, limit: PAGE }).catch(() => null);
     if (!page || life.ended) return;
-    const have = new Set(photos.map((one) => one.id));
+    const have = new Map(photos.map((one) => [one.id, one]));
     const unseen = page.photos.filter((one) => !have.has(one.id));
+    for (const one of page.photos) Object.assign(have.get(one.id) ?? {}, one);
+    const still = new Set(page.photos.map((one) => one.id));
+    const last = page.next ? page.photos.at(-1).when : -Infinity;
+    const kept = photos.filter((one) => one.when <= last || still.has(one.id) || !doubted.has(one.id));
+    photos.splice(0, photos.length, ...kept);
+    doubted.clear();
+    if (unseen.length && photos.length && !atTop()) {
+      announce(unseen.length);
+      draw();
+      return;
+    }
     if (unseen.length === page.photos.length) {
       photos.length = 0;
       cursor = page.next;
@@ -291,9 +345,15 @@ function wall(root, life, asked) {
     }
     photos.push(...unseen);
     photos.sort((a, b) => b.when - a.when || b.seq - a.seq);
-    note.textContent = "";
+    if (photos.length) note.textContent = "";
     draw();
   }, 300);
+
+  function announce(many) {
+    fresh += many;
+    pill.hidden = false;
+    pill.replaceChildren(icon("up"), t("new-photos", { n: fresh }));
+  }
 
   function reload() {
     photos.length = 0;
@@ -317,6 +377,11 @@ function wall(root, life, asked) {
     requestAnimationFrame(() => requestAnimationFrame(() => there.get(photos[at]?.id)?.focus({ preventScroll: true })));
   }
 
+  // Who opens a photo comes back to where it is.
+  life.on(box, "click", (event) => {
+    const tile = event.target.closest(".tile");
+    if (tile) wallLeft = { key, photos, cursor, ended, y: scrollY, at: tile.at };
+  });
   life.on(box, "focusin", (event) => {
     if (event.target.at !== undefined) focus = event.target.at;
   });
@@ -336,36 +401,22 @@ function wall(root, life, asked) {
       await star(tile.photo);
       draw();
     } else if (event.key === "d") download(tile.photo);
-    else if (event.key === "Delete" && (await remove(tile.photo))) focusAt(Math.min(tile.at, photos.length - 1));
+    else if (event.key === "Delete" && (await remove(tile.photo, zone))) focusAt(Math.min(tile.at, photos.length - 1));
   });
   life.on(window, "scroll", draw, { passive: true });
   life.on(window, "resize", draw);
   life.add(
     fleet.onItem((kind, what) => {
-      if (kind === "change") {
-        const photo = photos.find((one) => one.id === what.id);
-        if (photo) {
-          Object.assign(photo, what);
-          draw();
-        }
-      } else if (kind === "found" && what.findings) {
-        const photo = photos.find((one) => one.id === what.photo);
-        if (photo) {
-          photo.findings = what.findings;
-          draw();
-        } else if (narrow && what.camera === filter.camera) newest();
-      } else if (kind === "gone") {
-        const at = photos.findIndex((one) => one.id === what.photo);
-        if (at >= 0) {
-          photos.splice(at, 1);
-          draw();
-        }
-      } else if (kind === "photo" && what.camera === filter.camera && what.meta && !filter.starred && !filter.class && !filter.flag) {
+      if (kind === "gap") {
+        for (const one of photos) doubted.add(one.id);
+        newest();
+      }
+      else if (told(photos, kind, what)) draw();
+      else if (kind === "found" && what.findings && narrow && what.camera === filter.camera) newest();
+      else if (kind === "photo" && what.camera === filter.camera && what.meta && !filter.starred && !filter.class && !filter.flag) {
         const { when } = what.meta;
         if (when < filter.since || when >= filter.until) return;
-        const inside = box.contains(document.activeElement);
-        // Nobody looks further down: the new one may push the others along.
-        if (!fresh && !inside && box.getBoundingClientRect().top > 0) {
+        if (atTop()) {
           if (what.missed || photos[0]?.when > when) {
             newest();
             return;
@@ -375,11 +426,16 @@ function wall(root, life, asked) {
           draw();
           return;
         }
-        fresh += 1 + (what.missed ?? 0);
-        pill.hidden = false;
-        pill.replaceChildren(icon("up"), t("new-photos", { n: fresh }));
+        announce(1 + (what.missed ?? 0));
       }
     }),
   );
-  more();
+  if (before) {
+    ({ photos, cursor, ended } = before);
+    for (const one of photos) doubted.add(one.id);
+    paint();
+    scrollTo(0, before.y);
+    focusAt(before.at);
+    newest();
+  } else more();
 }

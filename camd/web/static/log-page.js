@@ -7,6 +7,9 @@ import { lookingTab, sendingTab } from "./looking.js";
 import { bytes, clockExact, compare, dayLong, known, moment, t } from "./words.js";
 
 const PAGE = 100;
+// More than that is not kept on the page, nor for it.
+const MOST = 1000;
+const SOON = 1000;
 const KINDS = ["photo", "refused", "came", "left", "sleeps", "silent", "back", "stat", "command", "denied", "store", "found", "poor", "good", "alert"];
 const TONES = { photo: "good", came: "good", back: "good", refused: "warn", denied: "bad", silent: "bad", store: "warn", sleeps: "sleep", found: "good", good: "good", poor: "bad", alert: "bad" };
 
@@ -65,6 +68,9 @@ function entries(root, life, camera, kind) {
   let lastDay = "";
   let firstDay = "";
   let waiting = [];
+  // So many came that the page begins anew with the newest.
+  let lost = 0;
+  let turn = 0;
   const seen = new Set();
 
   const dayOf = (item) => {
@@ -74,9 +80,10 @@ function entries(root, life, camera, kind) {
   async function more() {
     if (loading || done || life.ended) return;
     loading = true;
+    const mine = turn;
     try {
       const said = await api.log({ camera, kind, before, limit: PAGE });
-      if (life.ended) return;
+      if (life.ended || mine !== turn) return;
       for (const item of said.items) {
         if (seen.has(item.number)) continue;
         seen.add(item.number);
@@ -84,7 +91,7 @@ function entries(root, life, camera, kind) {
         if (day !== lastDay) list.append(h("p", { class: "dayline", text: dayLong(day) }));
         firstDay ||= day;
         lastDay = day;
-        list.append(entry(item));
+        list.append(entryOf(item, day));
       }
       before = said.items.at(-1)?.number;
       done = said.items.length < PAGE;
@@ -92,14 +99,48 @@ function entries(root, life, camera, kind) {
       list.hidden = !seen.size;
     } catch (error) {
       end.textContent = api.because(error);
+      life.later(api.AGAIN, more);
     } finally {
-      loading = false;
+      if (mine === turn) loading = false;
     }
+  }
+  function entryOf(item, day) {
+    const node = entry(item);
+    Object.assign(node, { number: item.number, day });
+    return node;
+  }
+  function restart() {
+    turn += 1;
+    waiting = [];
+    lost = 0;
+    loading = done = false;
+    lastDay = firstDay = "";
+    before = undefined;
+    seen.clear();
+    list.replaceChildren();
+    more();
+  }
+  // What nobody scrolls down to any more is asked for again by who does.
+  function shorten() {
+    if (list.children.length <= MOST) return;
+    while (list.children.length > MOST / 2) {
+      seen.delete(list.lastChild.number);
+      list.lastChild.remove();
+    }
+    while (list.lastChild.number === undefined) list.lastChild.remove();
+    before = list.lastChild.number;
+    lastDay = list.lastChild.day;
+    done = false;
+    end.textContent = "";
   }
   function flush() {
     const items = waiting;
     waiting = [];
     pill.hidden = true;
+    if (lost) {
+      restart();
+      return;
+    }
     for (const item of items) {
       const day = dayOf(item);
       if (day !== firstDay) {
@@ -107,25 +148,43 @@ function entries(root, life, camera, kind) {
         firstDay = day;
         lastDay ||= day;
       }
-      list.firstChild.after(entry(item));
+      list.firstChild.after(entryOf(item, day));
     }
+    shorten();
     list.hidden = !seen.size;
     if (seen.size) end.textContent = done ? t("log-end") : "";
   }
   life.add(
     fleet.onItem((which, item) => {
+      if (which === "gap") catchUp();
       if (item.number === undefined || (camera && item.camera !== camera) || (kind && which !== kind) || seen.has(item.number)) return;
-      seen.add(item.number);
-      waiting.push(item);
+      wait(item);
     }),
   );
+  function wait(item) {
+    if (lost || waiting.length >= MOST) {
+      lost += 1;
+      return;
+    }
+    seen.add(item.number);
+    waiting.push(item);
+  }
+  async function catchUp() {
+    const mine = turn;
+    const said = await api.log({ camera, kind, limit: PAGE }).catch(() => null);
+    if (!said || life.ended || mine !== turn) return;
+    const unseen = said.items.filter((item) => !seen.has(item.number));
+    // There is more between, or what was there is camd's no more.
+    if (unseen.length === said.items.length) lost += unseen.length;
+    for (const item of unseen.toReversed()) wait(item);
+  }
   // At the top news just come; further down they wait, so that nothing moves under the eye.
   life.every(500, () => {
-    if (!waiting.length || loading) return;
+    if ((!waiting.length && !lost) || loading) return;
     if (scrollY < 40) flush();
     else {
       pill.hidden = false;
-      pill.replaceChildren(icon("up"), t("new-entries", { n: waiting.length }));
+      pill.replaceChildren(icon("up"), t("new-entries", { n: waiting.length + lost }));
     }
   });
   const watch = new IntersectionObserver(([one]) => one.isIntersecting && more(), { rootMargin: "600px" });
@@ -156,11 +215,28 @@ function entry(item) {
 }
 
 async function refusals(root, life, camera) {
+  let again = 0;
+  life.add(() => clearTimeout(again));
+  life.add(
+    fleet.onItem((kind, item) => {
+      if (again || (kind !== "gap" && (kind !== "refused" || (camera && item.camera !== camera)))) return;
+      again = setTimeout(() => ((again = 0), showRefusals(root, life, camera)), SOON);
+    }),
+  );
+  await showRefusals(root, life, camera);
+}
+
+async function showRefusals(root, life, camera) {
   const [kept, told] = await Promise.all([
     api.refused({ camera, limit: 200 }),
     api.log({ camera, kind: "refused", limit: 200 }),
-  ]).catch((error) => (root.append(h("p", { class: "wait", text: api.because(error) })), [null, null]));
+  ]).catch((error) => {
+    if (!life.ended) root.replaceChildren(h("p", { class: "wait", text: api.because(error) }));
+    life.later(api.AGAIN, () => life.ended || showRefusals(root, life, camera));
+    return [null, null];
+  });
   if (!kept || life.ended) return;
+  root.replaceChildren();
   if (!kept.quarantine) root.append(h("p", { class: "notice" }, icon("alert"), h("span", { text: t("quarantine-off") })));
   // With a picture where one was kept, else the log's line alone.
   const pictures = kept.refused.map((one) => ({ ...one, text: "" }));

@@ -29,6 +29,17 @@ function follow(life, ask, busy, tell, fail = () => {}) {
   return look;
 }
 
+// Whether it is not what was said before: who is on a button stays there.
+function news() {
+  let before = "";
+  return (said) => {
+    const now = JSON.stringify(said);
+    if (now === before) return false;
+    before = now;
+    return true;
+  };
+}
+
 const sentence = (said) =>
   [said.waiting ? t("looking-waiting", { n: said.waiting }) : "", said.rate ? t("looking-rate", { rate: number(Math.round(said.rate * 10) / 10) }) : "", said.aside ? t("looking-aside", { n: said.aside }) : "", said.error ?? ""].filter(Boolean).join(" · ");
 
@@ -53,21 +64,26 @@ export function lookingLine(life) {
 }
 
 export function lookingTab(root, life) {
-  const head = h("div", { class: "tools" });
+  const line = h("p", {});
+  const button = h("button", { type: "button", class: "button", hidden: true, onclick: again }, icon("reboot"), h("span", { text: t("looking-again") }));
   const list = h("div", { class: "letters" });
-  root.append(head, list);
+  root.append(h("div", { class: "tools" }, line, button), list);
+  const fresh = news();
   const look = follow(life, api.looking, () => true, (said) => {
     const text = !said.enabled ? t("looking-off") : sentence(said) || t("looking-done");
-    head.replaceChildren(
-      h("p", {}, h("b", { text: said.model ?? "" }), said.model ? " · " : "", text),
-      ...(said.aside && said.enabled && api.may("control") ? [h("button", { type: "button", class: "button", onclick: again }, icon("reboot"), h("span", { text: t("looking-again") }))] : []),
-    );
+    line.replaceChildren(h("b", { text: said.model ?? "" }), said.model ? " · " : "", text);
+    setAttr(line, "class", null);
+    button.hidden = !(said.aside && said.enabled && api.may("control"));
+    if (!fresh(said.set_aside)) return;
     list.replaceChildren(
       ...said.set_aside.map((one) => h("article", { class: "letter panel" },
         h("a", { class: "shot", href: `#/photo/${encodeURIComponent(one.photo)}` }, h("img", { src: api.thumbnailOf(one.photo), alt: "", loading: "lazy" })),
         h("div", { class: "text" }, h("a", { href: `#/camera/${encodeURIComponent(one.camera)}`, text: one.camera }), h("span", { class: "soft", text: moment(one.when * 1000) }), h("span", { text: one.why })))),
     );
-  }, failing(head));
+  }, (error) => {
+    setText(line, api.because(error));
+    setAttr(line, "class", "bad");
+  });
   async function again() {
     try {
       const { again: many } = await api.lookAgain();
@@ -78,8 +94,6 @@ export function lookingTab(root, life) {
     }
   }
 }
-
-const failing = (head) => (error) => head.replaceChildren(h("p", { class: "bad", text: api.because(error) }));
 
 // What a letter says to people, be it for programs.
 function brief(body) {
@@ -99,23 +113,28 @@ export function sendingTab(root, life) {
   const head = h("div", { class: "tools" });
   const list = h("div", { class: "letters" });
   root.append(head, list);
+  const [fresh, freshDead] = [news(), news()];
   const look = follow(life, api.outbox, () => true, (said) => {
-    head.replaceChildren(
+    const { dead, ...rest } = said;
+    if (fresh([rest, dead.length])) head.replaceChildren(
       !said.enabled ? h("p", { text: t("sending-off") })
         : h("ul", { class: "targets" },
             said.targets.map((one) => target(one.target, one.waiting ? t("sending-waiting", { n: one.waiting }) : t("sending-done"), one.why)),
             said.mqtt && target(`MQTT ${said.mqtt.host}`, t(said.mqtt.connected ? "link-open-there" : "link-lost"), said.mqtt.why),
             said.alerts.map((one) => target(one.alert, [one.rule, one.camera, moment(one.since * 1000)].filter(Boolean).join(" · "), null, "alert"))),
-      ...(said.enabled && !said.dead.length ? [h("p", { class: "soft", text: t("nothing-dead") })] : []),
+      ...(said.enabled && !dead.length ? [h("p", { class: "soft", text: t("nothing-dead") })] : []),
     );
-    list.replaceChildren(
-      ...said.dead.map((one) => h("article", { class: "letter panel" },
+    if (freshDead(dead)) list.replaceChildren(
+      ...dead.map((one) => h("article", { class: "letter panel" },
         h("div", { class: "text" }, h("b", { text: one.target }), h("span", { text: [known(`kind-${one.kind}`, one.kind), brief(one.body)].join(": ") }), h("span", { class: "soft", text: [moment(one.given_up * 1000), t("tries", { n: one.tries }), one.why].join(" · ") })),
         api.may("control") && h("div", { class: "row" },
           h("button", { type: "button", class: "button", onclick: () => act(api.sendAgain, one) }, icon("send"), h("span", { text: t("send-again") })),
           h("button", { type: "button", class: "button danger square", "aria-label": t("discard"), title: t("discard"), onclick: () => act(api.discard, one) }, icon("trash"))))),
     );
-  }, failing(head));
+  }, (error) => {
+    fresh(null);
+    head.replaceChildren(h("p", { class: "bad", text: api.because(error) }));
+  });
   async function act(work, one) {
     await work(one.id).catch((error) => toast(api.because(error), "bad"));
     look();

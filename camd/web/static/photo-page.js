@@ -6,7 +6,7 @@ import { fleet } from "./fleet.js";
 import { Lifetime, h, icon, setAttr } from "./dom.js";
 import { wayOf } from "./gallery.js";
 import { download, remove, star } from "./actions.js";
-import { saver } from "./saver.js";
+import { notes, saver } from "./saver.js";
 import { toast } from "./toast.js";
 import { bytes, clockExact, fullMoment, known, number, t } from "./words.js";
 
@@ -29,8 +29,8 @@ export async function photoPage(root, [id]) {
   const heading = h("h1", {});
   const list = h("dl", {});
   const starButton = h("button", { type: "button", class: "button", onclick: toggle }, icon("star"), h("span", {}));
-  const note = h("textarea", { class: "field", id: "note", maxlength: 4000, placeholder: t("note-hint") });
-  const noteSaid = h("span", { class: "soft", role: "status" });
+  const note = h("textarea", { class: "field", id: "note", maxlength: 4000, placeholder: t("note-hint"), dir: "auto", oninput: () => notes.put(photo.id, note.value, photo.note) });
+  const noteSaid = h("p", { class: "said", role: "status" });
   const back = h("a", { class: "button plain square", href: `#/camera/${encodeURIComponent(camera)}/photos`, "aria-label": t("to-camera", { camera }) }, icon("left"));
   const save = h("a", { class: "button", download: true }, icon("download"), h("span", { text: t("download") }));
   const boxesButton = h("button", { type: "button", class: "button", "aria-pressed": "true", onclick: () => setAttr(boxesButton, "aria-pressed", String(!frame.toggleAttribute("data-bare"))) }, icon("box"), h("span", { text: t("boxes") }));
@@ -74,8 +74,7 @@ export async function photoPage(root, [id]) {
     if (photo.findings && !photo.findings.detections) correct.reread();
     save.href = api.downloadOf(photo.id);
     save.setAttribute("download", photo.path.split("/").pop());
-    note.value = photo.note;
-    noteSaid.textContent = "";
+    noted(photo.id, notes.state(photo.id));
     describe();
     marks();
     film();
@@ -112,8 +111,12 @@ export async function photoPage(root, [id]) {
     const [older, newer] = await Promise.all([
       api.photos({ ...inside, until: photo.when + 0.001, limit: AROUND * 2, order: "newest" }),
       api.photos({ ...inside, since: photo.when, limit: AROUND * 2, order: "oldest" }),
-    ]).catch(() => [{ photos: [] }, { photos: [] }]);
+    ]).catch(() => [null, null]);
     if (mine !== asked || life.ended) return;
+    if (!older) {
+      life.later(api.AGAIN, () => mine === asked && look());
+      return;
+    }
     const seen = new Map();
     for (const one of [...newer.photos.toReversed(), photo, ...older.photos]) seen.set(one.id, one);
     around = [...seen.values()].sort((a, b) => b.when - a.when || b.seq - a.seq);
@@ -176,22 +179,44 @@ export async function photoPage(root, [id]) {
   }
   async function drop() {
     const gone = photo;
-    if (!(await remove(gone))) return;
+    if (!(await remove(gone, zone))) return;
     const at = around.findIndex((one) => one.id === gone.id);
     around = around.filter((one) => one.id !== gone.id);
     const next = around[Math.min(Math.max(at, 0), around.length - 1)];
     if (next) to(next);
     else location.hash = back.getAttribute("href");
   }
-  note.addEventListener("change", async () => {
-    const one = photo;
-    try {
-      Object.assign(one, await api.changePhoto(one.id, { note: note.value }));
-      if (one === photo) noteSaid.textContent = t("note-saved");
-    } catch (error) {
-      toast(api.because(error), "bad");
-    }
-  });
+  // How the saving of the note goes; what is typed here and not saved yet is not written over.
+  function noted(one, state, what) {
+    if (state === "saved") for (const each of [photo, ...around]) if (each.id === one) each.note = what.tag;
+    if (one !== photo.id) return;
+    const text = notes.unsaved(one) ?? photo.note;
+    if (note.value !== text) note.value = text;
+    setAttr(noteSaid, "data-kind", { saved: "good", waiting: "bad", failed: "bad", conflict: "bad" }[state]);
+    if (state === "theirs") refresh();
+    else if (state === "conflict") conflict(one);
+    else noteSaid.textContent = state ? [t(`said-${state}`), what instanceof Error ? api.because(what) : ""].filter(Boolean).join(" ") : "";
+  }
+  async function conflict(one) {
+    const theirs = await api.photo(one).catch(() => null);
+    if (one !== photo.id || notes.state(one) !== "conflict") return;
+    const answer = (word, mine) => h("button", { type: "button", class: "button small", text: t(word), onclick: () => (notes.settle(one, mine), note.focus()) });
+    noteSaid.replaceChildren(t("said-conflict"), " ", theirs ? h("q", { text: theirs.note, dir: "auto" }) : "", " ", answer("keep-mine", true), " ", answer("take-theirs", false));
+  }
+  life.add(notes.listen(noted));
+  async function refresh() {
+    const now = await api.photo(photo.id).catch(() => null);
+    if (!now || now.id !== photo.id || life.ended) return;
+    const { findings: _, ...rest } = now;
+    changed(rest);
+    correct.reread();
+  }
+  function changed(rest) {
+    for (const one of [photo, ...around]) if (one.id === rest.id) Object.assign(one, rest);
+    if (rest.id !== photo.id) return;
+    marks();
+    if (notes.unsaved(photo.id) === null && note.value !== photo.note) note.value = photo.note;
+  }
 
   life.on(document, "keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
@@ -218,13 +243,14 @@ export async function photoPage(root, [id]) {
   life.add(
     fleet.onItem((kind, what) => {
       if (kind === "found" && what.photo === photo.id) correct.reread();
+      if (kind === "gap") {
+        refresh();
+        look();
+      }
       if (kind !== "change") return;
       const { findings, ...rest } = what;
-      for (const one of [photo, ...around]) if (one.id === what.id) Object.assign(one, rest);
-      if (what.id === photo.id) {
-        marks();
-        if (findings) correct.reread();
-      }
+      changed(rest);
+      if (what.id === photo.id && findings) correct.reread();
     }),
   );
   fleet.ready().catch(() => {});

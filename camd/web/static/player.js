@@ -5,6 +5,7 @@ import * as api from "./api.js";
 import { h, icon, setText } from "./dom.js";
 import { films } from "./films.js";
 import { calendarOf, dayTitle } from "./gallery.js";
+import { toast } from "./toast.js";
 import { clockExact, t } from "./words.js";
 
 const CHUNK = 100;
@@ -25,7 +26,7 @@ export async function player(root, id, life, wanted) {
   const scrub = h("input", { type: "range", min: 0, max: 1000, value: 0, step: 1, "aria-label": t("scrub") });
   const when = h("output", { class: "num" });
   const play = h("button", { type: "button", class: "button main square", "aria-label": t("play"), onclick: () => run(!running) }, icon("play"));
-  const pick = h("select", { class: "field", "aria-label": t("day"), onchange: () => open(calendar.days.find((one) => one.day === pick.value)) },
+  const pick = h("select", { class: "field", "aria-label": t("day"), onchange: () => go(calendar.days.find((one) => one.day === pick.value)) },
     calendar.days.toReversed().map((one) => h("option", { value: one.day, text: `${dayTitle(one.day, calendar.night)} · ${t("photos", { n: one.photos })}`, selected: one === day })));
   const speed = h("select", { class: "field", "aria-label": t("speed") }, SPEEDS.map((n) => h("option", { value: n, text: t("a-second", { n }), selected: n === 10 })));
   root.append(
@@ -200,5 +201,11 @@ export async function player(root, id, life, wanted) {
     running = false;
     clearTimeout(timer);
   });
-  open(day).catch((error) => root.append(h("p", { class: "wait", text: api.because(error) })));
+  function go(to, again = false) {
+    open(to).catch((error) => {
+      if (!again) toast(api.because(error), "bad");
+      life.later(api.AGAIN, () => day === to && !known.length && go(to, true));
+    });
+  }
+  go(day);
 }

@@ -3,18 +3,24 @@
 
 import * as api from "./api.js";
 
-const PLACE = "camd-unsaved";
-const SOON = 300;
 const WAITS = [1000, 2000, 5000, 10000, 15000];
 
 class Saver {
+  #place;
+  #soon;
+  #work;
   #jobs = new Map();
   // Those of them that are kept in the browser; what else is kept is another tab's.
   #mine = new Set();
   #saved = new Map();
   #listeners = new Set();
 
-  constructor() {
+  // Kept under the name *place*; sent when for *soon* milliseconds nothing was put. *work.send* fails
+  // with 412 where somebody else said something since; *work.same* is whether they said the same.
+  constructor(place, soon, work) {
+    this.#place = place;
+    this.#soon = soon;
+    this.#work = work;
     for (const [id, { body, tag }] of Object.entries(this.#kept())) {
       this.#jobs.set(id, job(body, tag));
       this.#mine.add(id);
@@ -52,7 +58,7 @@ class Saver {
     const one = this.#jobs.get(id);
     if (one.state === "conflict") return;
     this.#tell(id, one, "saving");
-    this.#send(id, SOON);
+    this.#send(id, this.#soon);
   }
 
   resume() {
@@ -87,10 +93,11 @@ class Saver {
     let known = null;
     let problem = null;
     try {
-      known = await api.annotate(id, one.body, one.tag);
+      known = await this.#work.send(id, one.body, one.tag);
     } catch (error) {
       problem = error;
-      if (error.status === 412 && (await this.#same(id, one.body))) known = await api.photo(id).then((photo) => photo.findings, () => null);
+      // An answer that was lost on the way looks like somebody else's word.
+      if (error.status === 412) known = await this.#work.same(id, one.body).catch(() => null);
     }
     one.flying = false;
     if (this.#jobs.get(id) !== one) return;
@@ -107,18 +114,17 @@ class Saver {
       this.#saved.set(id, { known, moment: performance.now() });
       this.#say(id, "saved", known);
     } else if (problem.status === 412) this.#tell(id, one, "conflict");
-    else if (problem.status === 404 || problem.status === 400 || problem.status === 413) this.#tell(id, one, "failed", problem);
+    else if (problem.status === 404) {
+      // The photo is gone, and with it what could be said of it.
+      this.#jobs.delete(id);
+      this.#keep();
+      this.#say(id, "failed", problem);
+    } else if ( problem.status === 400 || problem.status === 413) this.#tell(id, one, "failed", problem);
     else {
       this.#tell(id, one, "waiting", problem);
       this.#send(id, WAITS[Math.min(one.tries, WAITS.length - 1)]);
       one.tries += 1;
     }
-  }
-
-  // An answer that was lost on the way looks like somebody else's word.
-  async #same(id, body) {
-    const said = await api.annotations(id).catch(() => null);
-    return said !== null && JSON.stringify([said.annotations, said.done]) === JSON.stringify([body.annotations, body.done]);
   }
 
   #tell(id, one, state, problem = null) {
@@ -131,7 +137,7 @@ class Saver {
 
   #kept() {
     try {
-      return JSON.parse(localStorage.getItem(PLACE)) ?? {};
+      return JSON.parse(localStorage.getItem(this.#place)) ?? {};
     } catch {
       return {};
     }
@@ -142,8 +148,8 @@ class Saver {
     for (const [id, { body, tag }] of this.#jobs) said[id] = { body, tag };
     this.#mine = new Set(this.#jobs.keys());
     try {
-      if (Object.keys(said).length) localStorage.setItem(PLACE, JSON.stringify(said));
-      else localStorage.removeItem(PLACE);
+      if (Object.keys(said).length) localStorage.setItem(this.#place, JSON.stringify(said));
+      else localStorage.removeItem(this.#place);
     } catch {
       // Without storage it is kept as long as the page is open.
     }
@@ -152,4 +158,24 @@ class Saver {
 
 const job = (body, tag) => ({ body, tag, version: 0, state: "", flying: false, timer: 0, tries: 0 });
 
-export const saver = new Saver();
+export const saver = new Saver("camd-unsaved", 300, {
+  send: api.annotate,
+  async same(id, body) {
+    const said = await api.annotations(id);
+    if (JSON.stringify([said.annotations, said.done]) !== JSON.stringify([body.annotations, body.done])) return null;
+    return (await api.photo(id)).findings;
+  },
+});
+
+// A note is text, and what names the one before is that one.
+const noted = ({ note }) => ({ tag: note });
+export const notes = new Saver("camd-unsaved-notes", 800, {
+  async send(id, note, before) {
+    if (before !== "*") {
+      const there = (await api.photo(id)).note;
+      if (there !== before && there !== note) throw new api.Problem(412, "");
+    }
+    return noted(await api.changePhoto(id, { note }));
+  },
+  same: async () => null,
+});

@@ -40,8 +40,10 @@ export function settingsPanel(id, life) {
     try {
       said = await api.settings(id);
     } catch (error) {
+      if (life.ended) return;
       note.hidden = false;
       note.lastChild.textContent = api.because(error);
+      life.later(api.AGAIN, load);
       return;
     }
     if (life.ended) return;

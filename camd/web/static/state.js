@@ -1,11 +1,12 @@
 // What a camera's figures mean to a person.
 
+import { present } from "./clock.js";
 import { clock, moment, span, t } from "./words.js";
 
 export const STATES = ["live", "schedule", "asleep", "away", "silent", "never"];
 
 export function stateText(camera) {
-  const now = Date.now() / 1000;
+  const now = present();
   if (camera.state === "asleep" && camera.expected)
     return camera.expected > now
       ? t("state-asleep-until", { when: near(camera.expected) })
@@ -20,7 +21,7 @@ export function stateText(camera) {
 
 // Today's times need no date.
 function near(seconds) {
-  const close = Math.abs(Date.now() / 1000 - seconds) < 20 * 3600;
+  const close = Math.abs(present() - seconds) < 20 * 3600;
   return (close ? clock : moment)(seconds * 1000);
 }
 

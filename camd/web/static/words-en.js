@@ -187,7 +187,6 @@ export default {
   "not-set": "not set",
   "note": "Note",
   "note-hint": "What is to be seen here?",
-  "note-saved": "Saved",
   "nothing-dead": "Everything has arrived",
   "nothing-found": "No camera matches",
   "nothing-happened": "Nothing has happened yet",

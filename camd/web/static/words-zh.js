@@ -187,7 +187,6 @@ export default {
   "not-set": "未设置",
   "note": "备注",
   "note-hint": "这张照片里有什么？",
-  "note-saved": "已保存",
   "nothing-dead": "全部已送达",
   "nothing-found": "没有匹配的摄像头",
   "nothing-happened": "还没有事件",
