@@ -404,7 +404,7 @@ class ThereAndBack(LabelsCase):
     def test_yolo(self) -> None:
         """To a millionth of the picture."""
         self.export(lambda folder, chosen, placer: YoloForm(
-            folder, self.target, chosen.names, chosen.sides, placer))  # fmt: skip
+            folder, chosen.names, chosen.sides, placer))  # fmt: skip
         self.forget()
         self.check(read_yolo(self.target, self.photos.find), 0.4)
 
