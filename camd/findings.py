@@ -223,8 +223,9 @@ def fresh(before: Sequence[Detection], now: Sequence[Detection]) -> list[bool]:
         largest[label] = max(wide, box.width), max(high, box.height)
     for row in rows.values():
         row.sort()
-    known: set[int] = set()
-    used: set[int] = set()
+    known, used = _in_place(before, now)
+    for label, row in rows.items():
+        rows[label] = [each for each in row if each[2] not in used]
     # Step by step, so that of a crowd hardly any pairs are left when it comes to the distant ones.
     for furthest in _STEPS:
         pairs = []
@@ -253,6 +254,24 @@ def fresh(before: Sequence[Detection], now: Sequence[Detection]) -> list[bool]:
         for label, row in rows.items():
             rows[label] = [each for each in row if each[2] not in used]
     return [at not in known for at in range(len(now))]
+
+
+def _in_place(before: Sequence[Detection], now: Sequence[Detection]) -> tuple[set[int], set[int]]:
+    """Which of *now* are exactly where one of *before* was, and which of *before* those are."""
+    places: dict[tuple[str, float, float], list[int]] = {}
+    for index, detection in enumerate(before):
+        places.setdefault((detection.label, *detection.box.centre), []).append(index)
+    known: set[int] = set()
+    used: set[int] = set()
+    for at, detection in enumerate(now):
+        there = places.get((detection.label, *detection.box.centre), [])
+        for index in there:
+            if _distance(before[index].box, detection.box) == 0:
+                there.remove(index)
+                known.add(at)
+                used.add(index)
+                break
+    return known, used
 
 
 def lately(photos: Iterable[Sequence[Detection]]) -> list[Detection]:

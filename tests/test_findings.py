@@ -154,6 +154,7 @@ class FreshTests(SynchronousTestCase):
         distance = findings._distance
         self.patch(findings, "_distance", counted)
         self.assertLess(sum(fresh(crowd(), crowd())), 10)
+        self.assertEqual(sum(fresh([GNAT] * 1000, [GNAT] * 1000)), 0)
         self.assertLess(pairs, 100_000)
 
     @given(detections, detections)
