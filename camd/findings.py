@@ -18,6 +18,7 @@ LONGEST_CLASS = 100
 
 
 _HAIR = 1e-9
+_STEPS = (1 / 64, 1 / 8, 1.0)
 
 
 class Flag(Enum):
@@ -222,29 +223,55 @@ def fresh(before: Sequence[Detection], now: Sequence[Detection]) -> list[bool]:
         largest[label] = max(wide, box.width), max(high, box.height)
     for row in rows.values():
         row.sort()
-    pairs = []
-    for at, detection in enumerate(now):
-        row, box = rows.get(detection.label, []), detection.box
-        # A card has hundreds: those that lie too far away, by either side, are not looked at.
-        wide, high = largest.get(detection.label, (0.0, 0.0))
-        reach, drop = (box.width + wide) / 4 + _HAIR, (box.height + high) / 4 + _HAIR
-        x, y = box.centre
-        for place in range(bisect_left(row, (x - reach,)), len(row)):
-            there, below, index = row[place]
-            if there > x + reach:
-                break
-            if not -drop <= y - below <= drop:
+    known, used = _in_place(before, now)
+    for label, row in rows.items():
+        rows[label] = [each for each in row if each[2] not in used]
+    # Step by step, so that of a crowd hardly any pairs are left when it comes to the distant ones.
+    for furthest in _STEPS:
+        pairs = []
+        for at, detection in enumerate(now):
+            if at in known:
                 continue
-            distance = _distance(before[index].box, box)
-            if distance <= 1.0:
-                pairs.append((distance, at, index))
+            row, box = rows.get(detection.label, []), detection.box
+            # A card has hundreds: those too far away, by either side, are not looked at.
+            wide, high = largest.get(detection.label, (0.0, 0.0))
+            reach = furthest * (box.width + wide) / 4 + _HAIR
+            drop = furthest * (box.height + high) / 4 + _HAIR
+            x, y = box.centre
+            for place in range(bisect_left(row, (x - reach,)), len(row)):
+                there, below, index = row[place]
+                if there > x + reach:
+                    break
+                if not -drop <= y - below <= drop:
+                    continue
+                distance = _distance(before[index].box, box)
+                if distance <= furthest:
+                    pairs.append((distance, at, index))
+        for _, at, index in sorted(pairs):
+            if at not in known and index not in used:
+                known.add(at)
+                used.add(index)
+        for label, row in rows.items():
+            rows[label] = [each for each in row if each[2] not in used]
+    return [at not in known for at in range(len(now))]
+
+
+def _in_place(before: Sequence[Detection], now: Sequence[Detection]) -> tuple[set[int], set[int]]:
+    """Which of *now* are exactly where one of *before* was, and which of *before* those are."""
+    places: dict[tuple[str, float, float], list[int]] = {}
+    for index, detection in enumerate(before):
+        places.setdefault((detection.label, *detection.box.centre), []).append(index)
     known: set[int] = set()
     used: set[int] = set()
-    for _, at, index in sorted(pairs):
-        if at not in known and index not in used:
-            known.add(at)
-            used.add(index)
-    return [at not in known for at in range(len(now))]
+    for at, detection in enumerate(now):
+        there = places.get((detection.label, *detection.box.centre), [])
+        for index in there:
+            if _distance(before[index].box, detection.box) == 0:
+                there.remove(index)
+                known.add(at)
+                used.add(index)
+                break
+    return known, used
 
 
 def lately(photos: Iterable[Sequence[Detection]]) -> list[Detection]:

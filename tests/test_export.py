@@ -71,7 +71,7 @@ class ExportCase(DataSetCase):
             )  # fmt: skip
 
     def yolo(self, folder: Path, chosen: Chosen, placer: Placer) -> Form:
-        return YoloForm(folder, self.target, chosen.names, chosen.sides, placer)
+        return YoloForm(folder, chosen.names, chosen.sides, placer)
 
     def coco(self, folder: Path, chosen: Chosen, placer: Placer) -> Form:
         return CocoForm(folder, chosen.names, chosen.sides, placer, licence="CC0-1.0", now=NOW)
@@ -290,7 +290,6 @@ class YoloTests(ExportCase):
         self.everywhere()
         numbers = self.export(self.yolo, split=Split(0.3))
         data = yaml.safe_load((self.target / "data.yaml").read_text())
-        self.assertEqual(data["path"], str(self.target))
         self.assertEqual(data["names"], {0: "gnat", 1: "whitefly"})
         nights: dict[str, set[str]] = {}
         for side in ("train", "val"):
@@ -309,6 +308,16 @@ class YoloTests(ExportCase):
         self.assertEqual(numbers.photos, 24)
         self.assertEqual((len(nights["train"]) + len(nights["val"])), 6)
         self.assertFalse(nights["train"] & nights["val"])
+
+    def test_moved(self) -> None:
+        """Its paths hold wherever it lies: Ultralytics takes them from `path`, or else from where
+        data.yaml is."""
+        self.everywhere()
+        self.export(self.yolo, split=Split(0.3))
+        moved = self.target.rename(self.directory / "elsewhere")
+        data = yaml.safe_load((moved / "data.yaml").read_text())
+        for side in ("train", "val"):
+            self.assertTrue((Path(data.get("path") or moved) / data[side]).is_dir())
 
     def test_meanwhile(self) -> None:
         """What is found while the data set is made, and was found nowhere before, is left out."""

@@ -1,9 +1,12 @@
 """What is on a photo, by a model's and a person's word."""
 
+import random
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from camd import findings
 from camd.findings import (
     SAME,
     Annotation,
@@ -131,6 +134,28 @@ class FreshTests(SynchronousTestCase):
         ):
             self.assertEqual(fresh(lately(photos), [FLY, FLY]), new)
         self.assertEqual(lately([(FLY,), (GNAT, FLY), (GNAT,)]), [FLY, GNAT])
+
+    def test_a_crowd(self) -> None:
+        """Of thousands on one spot, as a network without bounds gives them, few pairs are looked
+        at: all of them would keep the catalog for minutes."""
+        by = random.Random(0)
+
+        def crowd() -> list[Detection]:
+            places = ((by.uniform(0.5, 0.53), by.uniform(0.5, 0.53)) for _ in range(1000))
+            return [Detection("gnat", 0.5, Box(x, y, 0.05, 0.05)) for x, y in places]
+
+        pairs = 0
+
+        def counted(one: Box, other: Box) -> float:
+            nonlocal pairs
+            pairs += 1
+            return distance(one, other)
+
+        distance = findings._distance
+        self.patch(findings, "_distance", counted)
+        self.assertLess(sum(fresh(crowd(), crowd())), 10)
+        self.assertEqual(sum(fresh([GNAT] * 1000, [GNAT] * 1000)), 0)
+        self.assertLess(pairs, 100_000)
 
     @given(detections, detections)
     def test_of_any(self, before: list[Detection], now: list[Detection]) -> None:

@@ -171,6 +171,7 @@ class Names(LabelsCase):
             ("names: []\n", 1),
             ("names: [a, [b]]\n", 1),
             ("names:\n  99999: gnat\n", 2),
+            ("names:\n  0: gnat\nkpt_shape: [2, 2]\n", 3),
         ):
             self.assertEqual(self.assertRaises(ClassesError, parse_yaml, text).line, line, text)
         self.assertEqual(self.assertRaises(ClassesError, parse_list, "a\n\nb").line, 2)
@@ -349,6 +350,10 @@ class Coco(LabelsCase):
             ('{"images": [NaN]}', "NaN"),
             ([], "lists of images"),
             (self.said(categories=[7]), "categories[0]: an object"),
+            (
+                self.said(categories=[{"id": 3, "name": "gnat"}, {"id": 3, "name": "moth"}]),
+                "categories[1]: another category has the id 3",
+            ),
             (self.said(images=[{"id": 1}]), "file_name"),
             ("[" * 100_000, "recursion"),
         ):
@@ -404,7 +409,7 @@ class ThereAndBack(LabelsCase):
     def test_yolo(self) -> None:
         """To a millionth of the picture."""
         self.export(lambda folder, chosen, placer: YoloForm(
-            folder, self.target, chosen.names, chosen.sides, placer))  # fmt: skip
+            folder, chosen.names, chosen.sides, placer))  # fmt: skip
         self.forget()
         self.check(read_yolo(self.target, self.photos.find), 0.4)
 

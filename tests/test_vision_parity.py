@@ -20,7 +20,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from camd.vision.looker import Looker
 from camd.vision.model import load
-from camd.vision.wanted import Wanted
+from camd.vision.picture import decoded
+from camd.vision.wanted import Limits, Wanted
 from tests.models import build
 
 VECTORS = Path(__file__).parent / "vectors" / "ultralytics.json"
@@ -93,6 +94,36 @@ def _insect(
     far = np.sqrt((along / radii[0]) ** 2 + (beside / radii[1]) ** 2)
     cover = np.clip((1 - far) * min(radii) + 0.5, 0, 1)[:, :, None]
     colours += cover * (np.array([40.0, 32.0, 26.0]) * by.uniform(0.5, 1.6) - colours)
+
+
+INKS = {
+    (0, 0, 0, 0): (255, 255, 255),
+    (10, 200, 90, 0): (246, 56, 166),
+    (10, 200, 90, 70): (178, 41, 120),
+    (255, 0, 128, 30): (1, 225, 113),
+    (60, 60, 60, 60): (150, 150, 150),
+    (0, 0, 0, 255): (0, 0, 0),
+    (255, 255, 255, 0): (1, 1, 1),
+    (3, 77, 150, 181): (74, 52, 31),
+}
+"""Cyan, magenta, yellow and black of a JPEG, and what ``cv2.imread`` of OpenCV 5.0.0 makes of them:
+red, green and blue."""
+
+
+class ShadeTests(SynchronousTestCase):
+    """The very same pixels as Ultralytics sees."""
+
+    def test_inks(self) -> None:
+        """Of a photo that was made for printing, as somebody may upload it."""
+        picture = Image.new("CMYK", (8 * len(INKS), 8))
+        for at, inks in enumerate(INKS):
+            picture.paste(inks, (8 * at, 0, 8 * at + 8, 8))
+        out = io.BytesIO()
+        picture.save(out, "JPEG", quality=100, subsampling=0)
+        made = decoded(out.getvalue(), Limits(), large=True)
+        assert made is not None and made.pixels is not None, "it decodes"
+        colours = [tuple(pixel[:3]) for pixel in made.pixels[4, 4::8].tolist()]
+        self.assertEqual(colours, list(INKS.values()))
 
 
 Rows = NDArray[np.float64]

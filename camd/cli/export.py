@@ -186,7 +186,7 @@ def yolo(loaded: Loaded, /, **wanted: Any) -> None:
     order = _sided(loaded, **wanted)
 
     def form_of(folder: Path, chosen: Chosen, tools: _Tools) -> Form:
-        return YoloForm(folder, _real(order.target), chosen.names, chosen.sides, tools.placer)
+        return YoloForm(folder, chosen.names, chosen.sides, tools.placer)
 
     _make(order, "yolo", form_of)
 

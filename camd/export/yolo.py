@@ -17,16 +17,14 @@ class YoloForm:
     def __init__(
         self,
         folder: Path,
-        home: Path,
         names: Sequence[str],
         sides: Sequence[Side],
         placer: Placer,
     ) -> None:
-        """:param home: where the data set will lie in the end.
-        :param names: its classes, in the order of their numbers.
+        """:param names: its classes, in the order of their numbers.
         :raises OSError: the folders cannot be made.
         """
-        self._folder, self._home = folder, home
+        self._folder = folder
         self._numbers = {name: number for number, name in enumerate(names)}
         self._placer = placer
         self._images = {side: Folder(folder / "images" / side.value) for side in sides}
@@ -48,8 +46,7 @@ class YoloForm:
         val = "val" if Side.VAL in self._images else "train"
         names = "".join(f"  {number}: {_quoted(name)}\n" for name, number in self._numbers.items())
         (self._folder / "data.yaml").write_text(
-            "# Where the data set is moved, this path has to follow, or go.\n"
-            f"path: {_quoted(str(self._home))}\n"
+            "# Paths are those below the folder of this file, wherever it lies.\n"
             f"train: images/train\nval: images/{val}\nnames:\n{names}",
             encoding="utf-8",
         )

@@ -70,6 +70,10 @@ def parse_yaml(text: str) -> Classes:
     """
     lines = text.splitlines()
     for at, line in enumerate(lines):
+        if line.startswith("kpt_shape:"):
+            # Its lines may look like outlines, with the box's size for a point of them.
+            raise ClassesError(at + 1, "the labels are of poses: only boxes and outlines are read")
+    for at, line in enumerate(lines):
         if line.startswith("names:"):
             rest = line.removeprefix("names:").strip()
             if rest and not rest.startswith("#"):

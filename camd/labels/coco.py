@@ -69,7 +69,10 @@ def _hear(said: Any, where: str, find: Find, heard: Heard) -> None:
     images: dict[Any, _Image | None] = {}
     for at, each in _each(said, "categories", where, heard):
         try:
-            classes[_id(each)] = parse_class(each.get("name"))
+            key = _id(each)
+            if key in classes:
+                raise ValueError(f"another category has the id {_shown(key)}")
+            classes[key] = parse_class(each.get("name"))
         except ValueError as error:
             heard.wrong(at, error)
     for at, each in _each(said, "images", where, heard):

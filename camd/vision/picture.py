@@ -93,9 +93,21 @@ def _coloured(image: Picture) -> Picture:
 
 def _pixels(image: Picture) -> Pixels:
     """Four bytes a pixel, as Pillow has them."""
+    if image.mode == "CMYK":
+        return _mixed(np.asarray(image))
     rgb = _coloured(image)
     flat = np.frombuffer(rgb.tobytes("raw", "RGBX"), np.uint8)
     return flat.reshape(rgb.height, rgb.width, 4)
+
+
+def _mixed(inks: NDArray[np.uint8]) -> Pixels:
+    """Cyan, magenta, yellow and black as OpenCV makes colours of them, and so Ultralytics:
+    many a shade lighter than Pillow's."""
+    light = 255 - inks[:, :, 3].astype(np.uint16)
+    pixels = np.zeros_like(inks)
+    for channel in range(3):
+        pixels[:, :, channel] = light - (inks[:, :, channel] * light >> 8)
+    return pixels
 
 
 def _has_end(small: NDArray[np.uint8]) -> bool:
