@@ -16,8 +16,8 @@ from camd.config import Config
 from camd.news import Item, Kind, News
 from camd.photo import CameraId, Reason, Receipt
 from camd.plural import count
+from camd.store.naming import SLOT, session_begin, session_day
 
-DAY = 86_400.0
 _MAX_TELEMETRY = 32
 _LEARN = 0.2
 """How much the newest gap between two photos counts when an interval is learnt."""
@@ -75,7 +75,8 @@ class Camera:
     Times are unix seconds, 0 for never. *interval*: learnt seconds between photos, 0 unknown.
     *expected*: when it said that it would be back, 0 where it did not. *poor*: since when its
     photos are bad, and what that was told with; None while they are not. *coming*: photos on their
-    way to the disk.
+    way to the disk. *today*: the day by which they were counted last, in its quarter of an hour
+    *slot*.
     """
 
     __slots__ = (
@@ -103,6 +104,7 @@ class Camera:
         "session",
         "settings",
         "silent",
+        "slot",
         "telemetry",
         "today",
     )
@@ -119,7 +121,8 @@ class Camera:
         self.expected = 0.0
         self.photos = 0
         self.bytes = 0
-        self.today = 0
+        self.today = ""
+        self.slot = 0
         self.photos_today = 0
         self.bytes_today = 0
         self.coming = 0
@@ -291,8 +294,7 @@ class Fleet:
         camera.bytes_coming -= size
 
     def room_today(self, camera: Camera, size: int) -> bool:
-        """Whether its quota lets it store *size* bytes more today (UTC), beside what is on its
-        way."""
+        """Whether its quota lets it store *size* bytes more today, beside what is on its way."""
         settings = self.config().camera(camera.id)
         if not settings.quota_photos and not settings.quota_bytes:
             return True
@@ -305,8 +307,24 @@ class Fleet:
             )
         )
 
+    def today(self, camera: Camera) -> tuple[int, int]:
+        """Photos and bytes that came since its day began: one as its photos have it."""
+        self._count_today(camera, self.now())
+        return camera.photos_today, camera.bytes_today
+
+    def tomorrow(self, camera: Camera) -> float:
+        """Unix seconds at which its next day begins."""
+        settings, now = self.config().camera(camera.id), self.now()
+        zone, noon = settings.zone, settings.session == "noon"
+        return session_begin(session_day(now, zone, noon), zone, noon, 1)
+
     def _count_today(self, camera: Camera, now: float) -> None:
-        today = int(now // DAY)
+        slot = int(now // SLOT)
+        if camera.slot == slot:
+            return
+        camera.slot = slot
+        settings = self.config().camera(camera.id)
+        today = session_day(now, settings.zone, settings.session == "noon")
         if camera.today != today:
             camera.today, camera.photos_today, camera.bytes_today = today, 0, 0
 
@@ -407,7 +425,7 @@ class Fleet:
             setattr(camera, name, float(value) if isinstance(value, int | float) else 0.0)
         camera.silent = memory.get("silent") is True
         today = memory.get("today")
-        if isinstance(today, list) and len(today) == 3 and all(isinstance(n, int) for n in today):
+        if isinstance(today, list) and list(map(type, today)) == [str, int, int]:
             camera.today, camera.photos_today, camera.bytes_today = today
         poor = memory.get("poor")
         if isinstance(poor, list | tuple) and len(poor) == 2 and isinstance(poor[0], int | float):

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from camd.fleet import DAY, Camera, Fleet
+from camd.fleet import Camera, Fleet
 from camd.histogram import SECONDS, Histogram
 from camd.live import Live
 from camd.news import Kind, News
@@ -57,8 +57,8 @@ class Intake:
             return self._refuse(photo, Refused(Reason.STOPPING))
         try:
             if not self.fleet.room_today(camera, photo.size) and not self.store.has(photo.key):
-                left = DAY - self.now() % DAY
                 # What is on its way may not come to be: that is known soon.
+                left = self.fleet.tomorrow(camera) - self.now()
                 retry = None if camera.coming else min(left, 3600)
                 used_up = Refused(Reason.BUSY, "its quota for today is used up", retry)
                 return self._refuse(photo, used_up)

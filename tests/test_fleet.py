@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.config import CameraEntry, Config, Seconds
-from camd.fleet import DAY, Command, CommandError, Fleet, State
+from camd.fleet import Command, CommandError, Fleet, State
 from camd.news import Kind, News
 from camd.photo import Boot, CameraId, Door, Reason, Receipt
 from camd.wire.messages import Hello
@@ -16,6 +16,7 @@ from tests.e2e_talk import BOOT, NONCE
 
 TRAP = CameraId("trap")
 NOW = 1_786_832_103.0
+DAY = 86_400.0
 
 
 class Session:
@@ -248,16 +249,26 @@ class Quota(FleetCase):
     """Photos and bytes a day."""
 
     def test_photos(self) -> None:
-        """So many a day by UTC, and again the next day."""
-        self.configure(quota_photos=2)
+        """So many a day, and again the next day, which begins where the camera is, and at noon
+        where its nights are together."""
+        for session, hours in (("midnight", 0), ("noon", 12)):
+            self.setUp()
+            self.configure(quota_photos=2, timezone="Asia/Shanghai", session=session)
+            self.a_day(begins=DAY - 8 * 3600 + hours * 3600)
+
+    def a_day(self, begins: float) -> None:
         camera = self.fleet.camera(TRAP)
         for expected in (True, True, False):
             self.assertIs(self.fleet.room_today(camera, 1), expected)
             if expected:
                 self.photo()
-        self.time += DAY - NOW % DAY - 1
+        left = (begins - self.time) % DAY
+        self.assertEqual(self.fleet.tomorrow(camera), self.time + left)
+        self.time += left - 1
         self.assertFalse(self.fleet.room_today(camera, 1))
+        self.assertEqual(self.fleet.today(camera), (2, 2000))
         self.time += 1
+        self.assertEqual(self.fleet.today(camera), (0, 0))
         self.assertTrue(self.fleet.room_today(camera, 1))
 
     def test_bytes(self) -> None:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from datetime import tzinfo
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -64,8 +63,7 @@ def zones(loaded: Loaded) -> ZoneOf:
 
     @functools.cache
     def zone_of(camera: CameraId) -> tzinfo | None:
-        name = loaded.config.camera(camera).timezone
-        return ZoneInfo(name) if name else None
+        return loaded.config.camera(camera).zone
 
     return zone_of
 

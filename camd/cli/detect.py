@@ -6,9 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 from attrs import define, evolve, field
@@ -131,8 +131,7 @@ def _ranges(
     again: bool,
 ) -> list[tuple[Outfit, Range]]:
     """Which photos are for whom."""
-    zone = terms.config.store.timezone
-    where = ZoneInfo(zone) if zone else None
+    where = terms.config.store.zone
     general = Range(
         since_ms=_moment("--since", since, where, end=False),
         until_ms=_moment("--until", until, where, end=True),
@@ -160,7 +159,7 @@ def _ranges(
     return ranges
 
 
-def _moment(option: str, text: str | None, zone: ZoneInfo | None, *, end: bool) -> int | None:
+def _moment(option: str, text: str | None, zone: tzinfo | None, *, end: bool) -> int | None:
     """Unix milliseconds."""
     if text is None:
         return None

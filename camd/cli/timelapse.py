@@ -10,7 +10,6 @@ from contextlib import closing, contextmanager, suppress
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 from attrs import asdict
@@ -110,8 +109,7 @@ def timelapse(
         raise click.UsageError(f"--output {target}: a name that ends in .mp4 is wanted")
     if not target.parent.is_dir():
         raise click.UsageError(f"--output {target}: there is no directory {target.parent}")
-    zone_name = loaded.config.camera(camera).timezone
-    zone = ZoneInfo(zone_name) if zone_name else None
+    zone = loaded.config.camera(camera).zone
     begin, end = _moment("--from", since, zone), _moment("--to", until, zone, end=True)
     if begin is not None and end is not None and begin >= end:
         raise click.UsageError("--from is not before --to")

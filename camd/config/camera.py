@@ -3,13 +3,14 @@
 # Defaults are immutable here, whatever call makes them.
 # ruff: noqa: RUF009
 
+from datetime import tzinfo
 from pathlib import Path
 from typing import Literal
 
 from attrs import frozen
 
 from camd.config.area import Area
-from camd.config.kinds import Address, Count, Hours, Id, Line, Span, Url, Zone
+from camd.config.kinds import Address, Count, Hours, Id, Line, Span, Url, Zone, zone_of
 from camd.config.looking import Certainty, Tile
 from camd.config.units import Bytes, Seconds
 from camd.config.wanted import Wanted
@@ -107,3 +108,8 @@ class CameraConfig:
     zones_out: Area
     judge: bool
     note: str
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """By which its days are reckoned; None is the machine's."""
+        return zone_of(self.timezone)

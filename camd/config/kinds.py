@@ -4,7 +4,9 @@ Knows no section; every module of sections builds on it.
 """
 
 from collections.abc import Callable
+from datetime import tzinfo
 from typing import Annotated, Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from attrs import Factory, field
 
@@ -56,6 +58,11 @@ def setting(default: T, *, restart: bool = False, flag: str | None = None) -> T:
     :param flag: the option of the command line that sets it, where that is not its key.
     """
     return field(default=default, metadata={"restart": restart, "flag": flag})
+
+
+def zone_of(name: Zone) -> tzinfo | None:
+    """The zone of that name; None, the machine's own, for ""."""
+    return ZoneInfo(name) if name else None
 
 
 def derived(make: Callable[[Any], T]) -> T:

@@ -11,6 +11,7 @@ Knows where no value came from, and no Twisted: endpoints are text here.
 # ruff: noqa: RUF009
 
 from collections.abc import Iterator
+from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -33,6 +34,7 @@ from camd.config.kinds import (
     Zone,
     derived,
     setting,
+    zone_of,
 )
 from camd.config.looking import DetectConfig, JudgeConfig
 from camd.config.mistakes import Contradiction
@@ -88,6 +90,11 @@ class StoreConfig:
     thin_to: Span = Seconds(HOUR)
     sweep: SocketSpan = setting(Seconds(10 * MINUTE), restart=True)
     remember: Annotated[Seconds, lasting(Seconds(30 * DAY))] = Seconds(30 * DAY)
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """By which days are reckoned; None is the machine's."""
+        return zone_of(self.timezone)
 
 
 @frozen

@@ -6,7 +6,6 @@ Knows no process and no catalog. Times are unix seconds.
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from attrs import define, field, frozen
 
@@ -137,8 +136,7 @@ class Share:
 
 def within(own: CameraConfig, taken: float) -> bool:
     """Whether a photo was taken in the hours of the camera's day in which a model looks."""
-    zone = ZoneInfo(own.timezone) if own.timezone else None
-    when = datetime.fromtimestamp(taken, UTC).astimezone(zone)
+    when = datetime.fromtimestamp(taken, UTC).astimezone(own.zone)
     minute = 60 * when.hour + when.minute
     begin, end = read_hours(own.detect_hours)
     if begin < end:

@@ -8,7 +8,6 @@ all of them together. What was told is kept over restarts, and so is not told ag
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, gatherResults, succeed
@@ -413,5 +412,4 @@ class Alerts:
 
     def _zone(self, camera: CameraId | None) -> tzinfo | None:
         config = self.config()
-        name = config.store.timezone if camera is None else config.camera(camera).timezone
-        return ZoneInfo(name) if name else None
+        return config.store.zone if camera is None else config.camera(camera).zone

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from camd.config import Config
 from camd.config.telling import MqttConfig
-from camd.fleet import DAY, Camera, CommandError, Fleet
+from camd.fleet import Camera, CommandError, Fleet
 from camd.news import Item, Kind
 from camd.photo import CameraId, Receipt, is_camera_id
 from camd.plain import plain
@@ -173,7 +173,8 @@ class Bridge:
         """A day may have begun since the last time."""
         self.tally.new_day(self.fleet.cameras)
         for id, camera in self.fleet.cameras.items():
-            if camera.photos_today and camera.today != int(self.now() // DAY):
+            before = camera.photos_today
+            if self.fleet.today(camera)[0] != before:
                 self._touch(id)
 
     def _touch(self, camera: CameraId) -> None:
@@ -301,7 +302,6 @@ class Bridge:
 
     def _state(self, camera: Camera) -> dict[str, Any]:
         problems = {"silent": camera.silent, "photos bad": camera.poor is not None}
-        today = camera.today == int(self.now() // DAY)
         return {
             "state": camera.state.value,
             "connected": "ON" if camera.connected else "OFF",
@@ -310,7 +310,7 @@ class Bridge:
             "last_seen": _moment(camera.last_seen),
             "last_photo": _moment(camera.last_photo),
             "photos": camera.photos,
-            "photos_today": camera.photos_today if today else 0,
+            "photos_today": self.fleet.today(camera)[0],
             "measured": _finite(camera.telemetry),
             "settings": _finite(camera.settings),
             "counts": {

@@ -5,7 +5,6 @@ A day is one as the camera's photos have it: from midnight, or from noon where t
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from attrs import define, field
 from twisted.logger import Logger
@@ -81,8 +80,7 @@ class Tally:
     def _day(self, camera: CameraId) -> tuple[str, float, float]:
         """The day that it is there, and unix seconds of its begin and end."""
         settings = self.config().camera(camera)
-        zone = ZoneInfo(settings.timezone) if settings.timezone else None
-        noon = settings.session == "noon"
+        zone, noon = settings.zone, settings.session == "noon"
         day = session_day(self.now(), zone, noon)
         return day, session_begin(day, zone, noon), session_begin(day, zone, noon, 1)
 

@@ -17,6 +17,9 @@ OLDEST_SANE = 1_577_836_800.0
 AHEAD_SANE = 86_400.0
 """Seconds that a board's clock may run ahead of ours and still be believed."""
 
+SLOT = 900
+"""Seconds; every time zone's midnight is a multiple of this."""
+
 PART_PREFIX, PART_SUFFIX = ".camd-", ".part"
 """What is still being written has a name of this kind, which no program takes for a photo's."""
 

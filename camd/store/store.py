@@ -13,7 +13,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
@@ -39,16 +38,13 @@ from camd.store.files import (
 from camd.store.folders import FILE_MODE, OWN, highest_number
 from camd.store.keeper import Keeper
 from camd.store.level import DirtyList, LevelReport, level, rebuild
-from camd.store.naming import moment, session_day
+from camd.store.naming import SLOT, moment, session_day
 from camd.store.schema import CatalogError
 from camd.wire.jpeg import measure
 
 log = Logger()
 
 T = TypeVar("T")
-
-_SLOT = 900
-"""Seconds; every time zone's midnight is a multiple of this."""
 
 _REMEMBERED = 50_000
 
@@ -433,13 +429,12 @@ class Store:
     def _folder(self, camera: CameraId, when: float) -> str:
         if self._flat:
             return ""
-        slot = int(when // _SLOT)
+        slot = int(when // SLOT)
         known = self._folders.get(camera)
         if known is not None and known[0] == slot:
             return known[1]
         settings = self.config().camera(camera)
-        zone = ZoneInfo(settings.timezone) if settings.timezone else None
-        folder = f"{camera}/{session_day(when, zone, settings.session == 'noon')}"
+        folder = f"{camera}/{session_day(when, settings.zone, settings.session == 'noon')}"
         _note(self._folders, camera, (slot, folder))
         return folder
 

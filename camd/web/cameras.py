@@ -1,9 +1,8 @@
 """Cameras: how they fare, what they measured, on which days they took photos."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, tzinfo
+from datetime import UTC
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from attrs import define, field
 
@@ -102,7 +101,7 @@ class Cameras:
         config = self.house.config
         settings = config.camera(camera.id)
         noon = settings.session == "noon"
-        zone: tzinfo | None = ZoneInfo(settings.timezone) if settings.timezone else None
+        zone = settings.zone
         if config.store.layout == "flat":
             zone, noon = UTC, False
         return said(
@@ -161,7 +160,7 @@ class Cameras:
         settings = house.config.camera(camera.id)
         patience = fleet.patience(camera)
         due = max(camera.last_photo, camera.expected) + patience
-        today = camera.today == int(fleet.now() // 86_400)
+        photos_today, bytes_today = fleet.today(camera)
         refusal = self._refusals.get(camera.id)
         # Where nobody looks any more, nobody would say that they are good again.
         poor = camera.poor if settings.judge or settings.detect else None
@@ -184,8 +183,8 @@ class Cameras:
             "interval": round(settings.interval or camera.interval, 3) or None,
             "photos": camera.photos,
             "bytes": camera.bytes,
-            "photos_today": camera.photos_today if today else 0,
-            "bytes_today": camera.bytes_today if today else 0,
+            "photos_today": photos_today,
+            "bytes_today": bytes_today,
             "refused": {reason.value: count for reason, count in (camera.refused or {}).items()},
             "last_refusal": None if refusal is None or refusal.reason is None else {
                 "when": refusal.when, "reason": refusal.reason.value, "text": refusal.text,

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import tzinfo
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from attrs import define
 from twisted.logger import Logger
@@ -171,8 +170,7 @@ class OnPhotos:
         return said({"again": await looking.retry()})
 
     def _zone(self, camera: CameraId) -> tzinfo | None:
-        name = self.house.config.camera(camera).timezone
-        return ZoneInfo(name) if name else None
+        return self.house.config.camera(camera).zone
 
     async def _look(self, work: Callable[[FindingsReader], T]) -> T:
         return await self.photos.ask(lambda reader: work(FindingsReader(reader)))
