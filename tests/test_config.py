@@ -362,6 +362,7 @@ class MistakesTests(FilesTestCase):
             ("store = 5", "store: got something else, wants a table"),
             ("[listen]\nx = 1", 'listen: got a table, wants a list, such as ["one", "two"]'),
             ('listen = ["tcp:1", 5]', "listen[#2]: got 5, wants text"),
+            ("[detect]\ntile = 31", "detect.tile: got 31, wants 0, or 32 to 8192"),
             ("[times]\nline = 0", "times.line: got 0, wants a duration of 1 ms or more"),
             (
                 "[web]\nlogin_attempts = 99999999999999999999",

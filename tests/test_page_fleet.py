@@ -2,6 +2,9 @@
 
 import json
 
+from camd.photo import CameraId
+from tests.e2e_boards import V2, photo
+from tests.e2e_talk import Talk
 from tests.test_page_browser import PageCase, until
 
 CARDS = "[...document.querySelectorAll('camera-card')]"
@@ -83,6 +86,29 @@ class FleetPage(PageCase):
             page.run("[...document.querySelectorAll('.group h2')].map(h => h.textContent)"),
             ["bee2", "moth3"],
         )
+        self.assert_fine(page)
+
+    def test_trouble_first(self) -> None:
+        """A camera whose last photo was refused comes before those that fare well, until one is
+        taken again."""
+        daemon = self.camd()
+        boards = [V2(daemon.port, Talk(CameraId(name))) for name in ("ant", "bee", "moth")]
+        for board in boards:
+            self.addCleanup(board.close)
+            self.assertEqual(board.photo(1, photo(1)), "ACK 1")
+        page = self.page()
+        page.until(f"{CARDS}.length === 3")
+
+        def first(name: str) -> None:
+            page.until("(() => { const s = document.querySelector('select'); s.value = 'state';"
+                       " s.dispatchEvent(new Event('change'));"
+                       f" return {CARDS}[0].camera.id === '{name}'; }})()")  # fmt: skip
+
+        first("ant")
+        self.assertEqual(boards[2].photo(2, b"no picture"), "NAK 2 jpeg")
+        first("moth")
+        self.assertEqual(boards[2].photo(3, photo(3)), "ACK 3")
+        first("ant")
         self.assert_fine(page)
 
     def test_without_a_mouse(self) -> None:

@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 from attrs import frozen
 
 from camd.config.kinds import MIB, MINUTE, Count, Line, Some, Span
-from camd.config.rules import between, flag_by_itself, flag_name
+from camd.config.rules import between, flag_by_itself, flag_name, tile_side
 from camd.config.units import Bytes, Seconds
 from camd.vision.thresholds import Thresholds
 
 Certainty = Annotated[float, between(0.0, 1.0)]
-Tile = Annotated[int, between(0, 8192)]
+Tile = Annotated[int, tile_side]
 _USUAL = Thresholds()
 
 FlagName = Annotated[str, flag_name]

@@ -71,6 +71,13 @@ def one_line(value: str) -> str:
     return value
 
 
+def tile_side(value: int) -> int:
+    """0, or 32 to 8192: of smaller squares a large photo has millions."""
+    if value and not 32 <= value <= 8192:
+        raise ValueError("0, or 32 to 8192")
+    return value
+
+
 def time_zone(value: str) -> str:
     """A name that this machine's time zone database knows, or "" for the machine's own zone."""
     if value:

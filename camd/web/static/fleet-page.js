@@ -150,13 +150,17 @@ function remembered(name, among, fallback) {
 const ORDER = {
   name: () => 0,
   newest: (a, b) => (b.newest?.received ?? 0) - (a.newest?.received ?? 0),
-  state: (a, b) => URGENT.indexOf(a.state) - URGENT.indexOf(b.state),
+  state: (a, b) => urgency(a) - urgency(b),
   signal: (a, b) => (a.telemetry.rssi ?? 99) - (b.telemetry.rssi ?? 99),
   battery: (a, b) => (a.telemetry.vbat ?? 99) - (b.telemetry.vbat ?? 99),
   today: (a, b) => b.today - a.today,
 };
 // What wants a person first.
-const URGENT = ["silent", "away", "live", "schedule", "asleep", "never"];
+const URGENT = ["silent", "poor", "refused", "away", "live", "schedule", "asleep", "never"];
+function urgency(camera) {
+  const refused = camera.refusal?.when > (camera.lastPhoto ?? 0);
+  return URGENT.indexOf(camera.state === "silent" ? "silent" : camera.poor ? "poor" : refused ? "refused" : camera.state);
+}
 
 const GROUP = {
   none: () => "",
