@@ -95,15 +95,19 @@ class Workers:
 
 @define(eq=False)
 class Looks:
-    """Long looks into the catalog, in a thread and through a connection of their own."""
+    """Long looks into the catalog, in a thread and through a connection of their own.
+
+    :ivar caught_up: fires when the catalog knows what whoever asks may have been told of.
+    """
 
     catalog: Callable[[], CatalogReader]
+    caught_up: "Callable[[], Deferred[None]]"
     _workers: Workers
     _reader: CatalogReader | None = None
 
     def ask(self, work: Callable[[CatalogReader], T]) -> "Deferred[T]":
         """What *work* finds, of what was in the catalog when it began."""
-        return self._workers.run(lambda: work(self._open()))
+        return self.caught_up().addCallback(lambda _: self._workers.run(lambda: work(self._open())))
 
     def _open(self) -> CatalogReader:
         if self._reader is None:

@@ -200,7 +200,10 @@ class Calling(CommandCase):
         """The command, its streams as the shell has them by *redirected*."""
         return subprocess.run(
             ["sh", "-c", f'exec "$@" {redirected}', "sh", sys.executable, "-m", "camd", *arguments],
-            env={**os.environ, "PYTHONPATH": str(Path(camd.__file__).parents[1])},
+            env={
+                **{name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
+                "PYTHONPATH": str(Path(camd.__file__).parents[1]),
+            },
             cwd=self.directory,
             capture_output=True,
             text=True,

@@ -343,8 +343,12 @@ class FailingCatalog(StoreCase):
         failure = self.failing(CatalogError("it is locked"))
         await gatherResults([self.store.put(photo(seq)) for seq in range(1, 6)])
         self.assertEqual(await self.store.ask(lambda catalog: catalog.totals()), {})
+        level = self.store.caught_up()
+        self.assertFalse(level.called)
         failure.restore()
         await self.caught_up()
+        await level
+        await self.store.caught_up()
 
     async def test_a_mistake(self) -> None:
         """A mistake of ours is logged, and the catalog's thread lives on."""

@@ -206,6 +206,19 @@ class PartsTests(SynchronousTestCase):
 class PhotosTests(WebCase):
     """Photos of a running daemon."""
 
+    def test_at_once(self) -> None:
+        """What a board has been told is stored is found by whoever asks then, each time."""
+        daemon, client = self.web()
+        board = self.board(daemon)
+        for seq in range(1, 11):
+            self.assertEqual(board.photo(seq, photo(seq)), f"ACK {seq}")
+            name = f"trap-1~{BOOT}-{seq}"
+            page = client.get("/api/v1/photos?camera=trap-1&limit=1").json["photos"]
+            self.assertEqual([one["id"] for one in page], [name])
+            (day,) = client.get("/api/v1/cameras/trap-1/days").json["days"]
+            self.assertEqual(day["photos"], seq)
+            self.assertEqual(client.get(ONE.format(photo=name)).status, 200)
+
     def test_image(self) -> None:
         """Byte for byte as it came, with an ETag that is believed, and in part."""
         daemon, client = self.web()

@@ -5,7 +5,7 @@ import http.client
 import json
 import re
 import ssl
-import time
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from jsonschema import Draft202012Validator
 
 import camd
 from camd.access import Password
+from camd.photo import Boot, CameraId
+from camd.store.catalog import CatalogReader
 from camd.store.folders import OWN
 from tests.e2e_boards import V1, V2, photo
 from tests.e2e_daemon import Daemon, DaemonCase, until
@@ -130,7 +132,8 @@ class WebCase(DaemonCase):
         for seq in range(1, photos + 1):
             self.assertEqual(board.photo(seq, photo(seq)), f"ACK {seq}")
         board.close()
-        time.sleep(0.5)
+        with closing(CatalogReader.open(daemon.store / OWN / "catalog.sqlite")) as catalog:
+            until(lambda: catalog.last(CameraId(camera), Boot(BOOT)) == photos)
         return [f"{camera}~{BOOT}-{seq}" for seq in range(1, photos + 1)]
 
     def board(self, daemon: Daemon, camera: str = "trap-1", boot: str = BOOT) -> V2:

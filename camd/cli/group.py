@@ -94,11 +94,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. :returns: the exit code."""
     make_ready()
     try:
-        return _run(sys.argv[1:] if arguments is None else arguments)
+        code = _run(sys.argv[1:] if arguments is None else arguments)
     except BrokenPipeError:
-        # Nobody reads any more, as in "camd ls | head": nothing is wrong.
-        give_up()
-        return FAILED
+        code = FAILED  # nobody reads any more, as in "camd ls | head": nothing is wrong
+    give_up()
+    return code
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -28,7 +28,7 @@ def make_ready() -> None:
 
 
 def give_up() -> None:
-    """Nobody reads any more: nothing is written, and Python does not try to at its end."""
+    """What a stream does not take goes nowhere, and Python does not try once more at its end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:

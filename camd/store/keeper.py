@@ -8,6 +8,7 @@ one thing after the other.
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -60,6 +61,8 @@ class Keeper:
     _thread: threading.Thread | None = None
     _over: bool = False
     _complained: float = 0.0
+    _given: int = 0
+    _waiting: "deque[tuple[int, Deferred[None]]]" = field(factory=deque)
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="camd-catalog", daemon=True)
@@ -68,7 +71,17 @@ class Keeper:
     def enter(self, receipt: Receipt) -> None:
         """*receipt* will be in the catalog soon."""
         self.behind += 1
+        self._given += 1
         self._queue.put(receipt)
+
+    def caught_up(self) -> "Deferred[None]":
+        """Fires when all that was handed over by now is in the catalog."""
+        done: Deferred[None] = Deferred()
+        if self.behind:
+            self._waiting.append((self._given, done))
+        else:
+            done.callback(None)
+        return done
 
     def run(self, work: Callable[[Catalog], T]) -> "Deferred[T]":
         """What *work* gives, which is done in the catalog's thread behind all that waits."""
@@ -173,3 +186,5 @@ class Keeper:
     def _told(self, receipts: list[Receipt]) -> None:
         self.behind -= len(receipts)
         self.entered(receipts)
+        while self._waiting and self._waiting[0][0] <= self._given - self.behind:
+            self._waiting.popleft()[1].callback(None)

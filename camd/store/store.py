@@ -145,6 +145,10 @@ class Store:
         """Photos that are safe and that the catalog does not have yet."""
         return self._keeper.behind
 
+    def caught_up(self) -> "Deferred[None]":
+        """Fires when the catalog has all photos that were acknowledged by now: soon, as a rule."""
+        return self._keeper.caught_up()
+
     @property
     def reader(self) -> CatalogReader:
         """For quick looks in the reactor's thread."""

@@ -4,8 +4,10 @@ from ipaddress import ip_address
 
 from attrs import define, field
 from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from camd.config import Config
 from camd.doors import DoorError, Doors, is_secure, port_of
@@ -35,6 +37,8 @@ log = Logger()
 
 _PASSWORDS_WAITING = 8
 _LAST_WORK = 2.0
+_LATE = 1.0
+"""Seconds for which a question waits for the catalog to have what it may be about."""
 
 
 class WebError(Exception):
@@ -64,7 +68,8 @@ class WebDoor:
         proofs = Workers("camd-password", 1, lambda: _PASSWORDS_WAITING, in_thread)
         looking = Workers("camd-look", 1, waiting, in_thread)
         self._workers = (files, proofs)
-        self._looks = Looks(lambda: CatalogReader.open(house.store.own / "catalog.sqlite"), looking)
+        catalog = house.store.own / "catalog.sqlite"
+        self._looks = Looks(lambda: CatalogReader.open(catalog), self._caught_up, looking)
         self.guard = Guard(house.store.own, config, house.reactor.seconds, proofs, files)
         telemetry = Telemetry(config, house.fleet)
         cameras = Cameras(house, self._looks, telemetry, self._viewers_of)
@@ -141,6 +146,14 @@ class WebDoor:
                 "the page is open to other machines without TLS: its password can be overheard"
             )
 
+    def _caught_up(self) -> "Deferred[None]":
+        """What was acknowledged is found from now on, unless the catalog is in trouble."""
+        done = self.house.store.caught_up()
+        if not done.called:
+            done.addTimeout(_LATE, self.house.reactor)
+            done.addErrback(_is_late)
+        return done
+
     def start(self) -> None:
         """Whoever served before has let go."""
         self.timelapses.films.start()
@@ -176,3 +189,8 @@ def is_private(port: IListeningPort) -> bool:
         return ip_address(address_of(address)).is_loopback
     except ValueError:
         return False
+
+
+def _is_late(failure: Failure) -> None:
+    """Then the answer is of what the catalog has."""
+    failure.trap(TimeoutError)

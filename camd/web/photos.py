@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 from attrs import define, field
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from camd import thumbnails
@@ -32,8 +31,6 @@ T = TypeVar("T")
 
 MOST_A_PAGE = 500
 LONGEST_NOTE = 4000
-ENTERED = 0.3
-"""Seconds after which a photo that was just stored is in the catalog."""
 
 _CURSOR = re.compile(r"([0-9]{1,15})-([0-9]{1,15})", re.ASCII)
 
@@ -142,7 +139,7 @@ class Photos:
         """:raises Problem: there is no such photo."""
         entry = self.house.store.reader.find(key)
         if entry is None and self.house.store.behind and key[0] in self.house.fleet:
-            await deferLater(self.house.reactor, ENTERED)
+            await self.looks.caught_up()
             entry = self.house.store.reader.find(key)
         if entry is None or entry.deleted_ms is not None:
             raise Problem(404, "there is no such photo")
