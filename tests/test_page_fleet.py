@@ -91,7 +91,7 @@ class FleetPage(PageCase):
     def test_trouble_first(self) -> None:
         """A camera whose last photo was refused comes before those that fare well, until one is
         taken again."""
-        daemon = self.camd()
+        daemon = self.camd('[cameras]\ninterval = "1 h"\n')
         boards = [V2(daemon.port, Talk(CameraId(name))) for name in ("ant", "bee", "moth")]
         for board in boards:
             self.addCleanup(board.close)
