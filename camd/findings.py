@@ -224,10 +224,10 @@ def fresh(before: Sequence[Detection], now: Sequence[Detection]) -> list[bool]:
     for row in rows.values():
         row.sort()
     known, used = _in_place(before, now)
-    for label, row in rows.items():
-        rows[label] = [each for each in row if each[2] not in used]
     # Step by step, so that of a crowd hardly any pairs are left when it comes to the distant ones.
     for furthest in _STEPS:
+        for label, row in rows.items():
+            rows[label] = [each for each in row if each[2] not in used]
         pairs = []
         for at, detection in enumerate(now):
             if at in known:
@@ -251,8 +251,6 @@ def fresh(before: Sequence[Detection], now: Sequence[Detection]) -> list[bool]:
             if at not in known and index not in used:
                 known.add(at)
                 used.add(index)
-        for label, row in rows.items():
-            rows[label] = [each for each in row if each[2] not in used]
     return [at not in known for at in range(len(now))]
 
 

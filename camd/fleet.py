@@ -314,9 +314,9 @@ class Fleet:
 
     def tomorrow(self, camera: Camera) -> float:
         """Unix seconds at which its next day begins."""
-        settings, now = self.config().camera(camera.id), self.now()
-        zone, noon = settings.zone, settings.session == "noon"
-        return session_begin(session_day(now, zone, noon), zone, noon, 1)
+        self._count_today(camera, self.now())
+        settings = self.config().camera(camera.id)
+        return session_begin(camera.today, settings.zone, settings.session == "noon", 1)
 
     def _count_today(self, camera: Camera, now: float) -> None:
         slot = int(now // SLOT)

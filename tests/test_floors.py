@@ -17,7 +17,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("vision",),
     ("config",),
     # rooms: state and promises
-    ("store", "news", "live", "thumbnails", "httpclient"),
+    ("store", "news", "live", "thumbnails", "httpclient", "parting"),
     ("private", "fleet", "pictures", "timelapse", "workers"),
     ("keys", "authority", "access", "intake", "journal"),
     # doors

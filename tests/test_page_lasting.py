@@ -1,9 +1,11 @@
 """A page that is open for long: what it shows stays true, whatever goes and comes meanwhile."""
 
 import time
+from collections.abc import Callable
 
 from camd.photo import CameraId
 from tests.e2e_boards import V2, photo
+from tests.e2e_daemon import Daemon
 from tests.e2e_talk import Talk
 from tests.page_camera import CameraPageCase
 from tests.test_page_browser import Page, until
@@ -63,23 +65,18 @@ class Lasting(CameraPageCase):
 
     def test_live_over_a_restart(self) -> None:
         """Who watches goes on watching when camd has been away."""
-        self.trap('[web]\nstale = "1 s"\n')
-        page = self.camera_page()
-        page.click("button[aria-label='Live']")
-        until(lambda: self.cameras()[0]["viewers"] == 1)
-        self.running.kill()
-        page.shows("No connection")
-        self.running.start()
-        until(lambda: self.cameras()[0]["viewers"] == 1)
-        page.until(f"{LIVE} && document.querySelector('.screen img')?.naturalWidth > 0")
+        self.live_over(Daemon.kill)
 
     def test_live_over_a_stop(self) -> None:
         """So does who watched while it was stopped in an orderly way."""
+        self.live_over(Daemon.stop)
+
+    def live_over(self, end: Callable[[Daemon], object]) -> None:
         self.trap('[web]\nstale = "1 s"\n')
         page = self.camera_page()
         page.click("button[aria-label='Live']")
         until(lambda: self.cameras()[0]["viewers"] == 1)
-        self.running.stop()
+        end(self.running)
         page.shows("No connection")
         self.running.start()
         until(lambda: self.cameras()[0]["viewers"] == 1)

@@ -15,7 +15,7 @@ import click
 from attrs import frozen
 
 from camd import __version__
-from camd.cli.streams import give_up, make_ready
+from camd.cli.streams import finish, make_ready
 from camd.config.mistakes import ConfigError
 
 DONE, FAILED, USAGE, BAD_CONFIG = 0, 1, 2, 78
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(sys.argv[1:] if arguments is None else arguments)
     except BrokenPipeError:
         code = FAILED  # nobody reads any more, as in "camd ls | head": nothing is wrong
-    give_up()
+    finish()
     return code
 
 

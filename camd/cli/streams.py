@@ -27,7 +27,7 @@ def make_ready() -> None:
             stream.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
 
 
-def give_up() -> None:
+def finish() -> None:
     """What a stream does not take goes nowhere, and Python does not try once more at its end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):

@@ -8,7 +8,7 @@ import hashlib
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, ISSLTransport
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -16,6 +16,7 @@ from zope.interface import implementer
 
 from camd.ingest.deadlines import NEVER
 from camd.ingest.factory import address_of
+from camd.parting import LINGER, part
 from camd.photo import Boot, CameraId, Door, Photo, Reason, Receipt, Refused
 from camd.upload import answer as answers
 from camd.upload.answer import Answer, Declined
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
     from camd.upload.factory import Caller, UploadFactory
 
 log = Logger()
-
-_LINGER = 4 * 1024 * 1024
-"""Bytes that are thrown away behind an answer at most; who sends more has to wait."""
-
 
 MOST = 1000
 """Photos on one connection, so that answers which nobody reads do not pile up."""
@@ -179,7 +176,7 @@ class UploadProtocol(Protocol):
         if self._state is State.HEAD and not self._reader.begun:
             self._state = State.OVER
             self.transport.loseConnection()
-        elif self._lingered > _LINGER:
+        elif self._lingered > LINGER:
             self.abort()
 
     def last_words(self) -> None:
@@ -387,21 +384,20 @@ class UploadProtocol(Protocol):
             self._part()
 
     def _part(self) -> None:
-        """Say no more; read on for a moment and throw away, since closing over bytes that were
-        not read would tear up the answer."""
+        """Say no more; read on for a moment and throw away."""
         self._state = State.OVER
         self._hold(0)
         self._begun = NEVER
-        if self._half_closed or ISSLTransport.providedBy(self.transport):
-            self.transport.loseConnection()  # TLS reads on by itself until the peer has closed
+        if self._half_closed:
+            self.transport.loseConnection()
         else:
-            self.transport.loseWriteConnection()
+            part(self.transport)
         self._expect(self.factory.config().times.hang_up)
 
     def _linger(self, size: int) -> None:
         self._lingered += size
-        if self._lingered > _LINGER:
-            self.transport.pauseProducing()  # to close now would tear up the answer as well
+        if self._lingered > LINGER:
+            self.transport.pauseProducing()
 
 
 def _stopping() -> Declined:

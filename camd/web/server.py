@@ -11,12 +11,7 @@ from http import HTTPStatus
 from io import BytesIO
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import (
-    IAddress,
-    IDelayedCall,
-    IHalfCloseableProtocol,
-    ISSLTransport,
-)
+from twisted.internet.interfaces import IAddress, IDelayedCall, IHalfCloseableProtocol
 from twisted.logger import Logger
 from twisted.protocols.basic import FileSender
 from twisted.python.failure import Failure
@@ -24,6 +19,7 @@ from twisted.web import http
 from zope.interface import implementer
 
 from camd.config import Config
+from camd.parting import LINGER, part
 from camd.web.answers import PROBLEM, Answer, Problem
 
 log = Logger()
@@ -50,8 +46,6 @@ _AT_ONCE = 64 * 1024
 side reads on."""
 
 _BODY_DIGITS = 12
-_LINGER = 4 * 1024 * 1024
-"""Bytes that are thrown away behind a last answer at most; who sends more has to wait."""
 
 
 class Router(Protocol):
@@ -299,8 +293,7 @@ class Channel(http.HTTPChannel):
         self.give_up(Problem(400))
 
     def give_up(self, problem: Problem) -> None:
-        """*problem* is the last that is said here. What still comes is thrown away for a moment,
-        since closing over bytes that were not read would tear up the answer."""
+        """*problem* is the last that is said here; what still comes is thrown away."""
         if self.ended:
             return
         self.ended = True
@@ -311,17 +304,14 @@ class Channel(http.HTTPChannel):
             % (problem.status, phrase(problem.status), PROBLEM, len(body), body)
         )
         self.transport.unregisterProducer()
-        if ISSLTransport.providedBy(self.transport):
-            self.transport.loseConnection()  # TLS reads on by itself until the peer has closed
-        else:
-            self.transport.loseWriteConnection()
+        part(self.transport)
         self._in_time()
         seconds = self.factory.config().times.hang_up
         self._deadline = self.factory.reactor.callLater(seconds, self._too_slow)
 
     def _throw_away(self, size: int) -> None:
         self._thrown_away += size
-        if self._thrown_away > _LINGER:
+        if self._thrown_away > LINGER:
             self.transport.pauseProducing()
 
     def close(self) -> None:

@@ -119,7 +119,7 @@ class Saver {
       this.#jobs.delete(id);
       this.#keep();
       this.#say(id, "failed", problem);
-    } else if ( problem.status === 400 || problem.status === 413) this.#tell(id, one, "failed", problem);
+    } else if (problem.status === 400 || problem.status === 413) this.#tell(id, one, "failed", problem);
     else {
       this.#tell(id, one, "waiting", problem);
       this.#send(id, WAITS[Math.min(one.tries, WAITS.length - 1)]);
